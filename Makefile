@@ -1,0 +1,44 @@
+# One target per intent; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
+LOCK := uv pip compile -q --universal --python-version 3.11 --prerelease explicit --generate-hashes \
+        --no-emit-index-url --no-header --no-annotate pyproject.toml --group build
+
+.PHONY: help setup setup-dev demo test lint bench lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.runtime ## make .venv with what troth needs to run
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 14) or sys.exit(f"Troth needs CPython 3.11 to 3.13, this is {v[0]}.{v[1]}: call make PYTHON=/path/to/python3.12")'
+	@echo "setting up $(VENV) (about 0.7 GB and two minutes, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --require-hashes --only-binary :all: -r requirements/runtime.txt
+	@$(PIP) --no-build-isolation --no-index --editable .
+	@touch $@
+
+setup-dev: $(VENV)/.dev ## the same with the test tools
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	@$(PIP) --require-hashes --only-binary :all: -r requirements/dev.txt
+	@touch $@
+
+demo: setup ## four hospitals train one model on the embedded ledger
+	@$(BIN)/troth demo hospitals
+
+lint: setup-dev ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+lock: ## write the pinned dependency files anew (needs uv)
+	$(LOCK) -o requirements/runtime.txt
+	$(LOCK) --group dev -o requirements/dev.txt -c requirements/runtime.txt
+
+clean: ## remove everything that these targets made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis out dist contracts/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
