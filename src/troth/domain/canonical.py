@@ -1,0 +1,89 @@
+"""Canonical JSON (RFC 8785): one value, one encoding, and a decoder that accepts only that one.
+
+Integers from 2^53 do not survive JSON readers that use doubles, so they travel as decimal strings
+(`integer_text`, `integer_from_text`); bytes travel as lower-case hexadecimal with ``0x``.
+"""
+
+import json
+from typing import Any
+
+import rfc8785
+
+from troth.errors import DecodeError
+
+_SAFE = 2**53
+
+
+def encode(value: Any) -> bytes:
+    """The RFC 8785 bytes of a JSON value.
+
+    Raises:
+        ValueError: a value JSON cannot hold exactly (NaN, an integer from 2^53, bytes).
+    """
+    return rfc8785.dumps(value)
+
+
+def decode(data: bytes, what: str) -> Any:
+    """Read canonical JSON; anything but the canonical bytes of the value is refused.
+
+    Args:
+        data: the bytes, without anything after the value.
+        what: names the input in the error.
+
+    Raises:
+        DecodeError: not UTF-8, not JSON, duplicate keys, or not canonical.
+    """
+    try:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates)
+        again = encode(value)
+    except (ValueError, RecursionError) as problem:
+        raise DecodeError(f"{what}: {problem}") from problem
+    if again != data:
+        raise DecodeError(f"{what}: JSON, but not in its canonical form (RFC 8785)")
+    return value
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Readers differ in which of two equal keys they keep.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise DecodeError("an object repeats a key")
+    return found
+
+
+def integer_text(value: int) -> int | str:
+    """An integer as it travels in JSON: a number below 2^53 in size, else a decimal string."""
+    return value if abs(value) < _SAFE else str(value)
+
+
+def integer_from_text(value: Any, what: str) -> int:
+    """Read what `integer_text` writes, and nothing else."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _SAFE:
+        return value
+    if isinstance(value, str):
+        try:
+            number = int(value)
+        except ValueError as problem:
+            raise DecodeError(f"{what}: {value!r} is not an integer") from problem
+        if abs(number) >= _SAFE and str(number) == value:
+            return number
+    raise DecodeError(f"{what}: {value!r} is not an integer in its one form")
+
+
+def hex_text(data: bytes) -> str:
+    """Bytes as they travel in JSON."""
+    return "0x" + data.hex()
+
+
+def hex_from_text(value: Any, what: str, size: int | None = None) -> bytes:
+    """Read what `hex_text` writes; ``size`` is the number of bytes it must have."""
+    if isinstance(value, str) and value.startswith("0x"):
+        try:
+            data = bytes.fromhex(value[2:])
+        except ValueError as problem:
+            raise DecodeError(f"{what}: not hexadecimal") from problem
+        if hex_text(data) == value:
+            if size is not None and len(data) != size:
+                raise DecodeError(f"{what}: {len(data)} bytes, expected {size}")
+            return data
+    raise DecodeError(f"{what}: {value!r} is not 0x and lower-case hexadecimal")

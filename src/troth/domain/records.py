@@ -1,0 +1,85 @@
+"""Frozen dataclasses as canonical JSON: every field present, nothing unknown, one encoding.
+
+Field types are ``int``, ``str``, ``bool``, ``float``, ``bytes`` (as ``0x`` hexadecimal), other
+records, and tuples ``tuple[T, ...]`` of these.
+"""
+
+import dataclasses
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from troth.domain import canonical
+from troth.errors import DecodeError
+
+Record = TypeVar("Record")
+
+
+def encode(record: Any) -> bytes:
+    """The RFC 8785 bytes of a record."""
+    return canonical.encode(to_json(record))
+
+
+def decode(kind: type[Record], data: bytes, what: str) -> Record:
+    """Read the canonical bytes of a record of this kind.
+
+    Raises:
+        DecodeError: naming the field that is missing, unknown or of another type.
+    """
+    value = canonical.decode(data, what)
+    record = from_json(kind, value, "")
+    if encode(record) != data:  # an integer of 2^53 or more in its other form, 1.0 for 1, …
+        raise DecodeError(f"{what}: a field is not in its one form")
+    return record
+
+
+def to_json(value: Any) -> Any:
+    """The JSON value of a record, or of a field of one."""
+    if dataclasses.is_dataclass(value):
+        return {
+            field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, bytes):
+        return canonical.hex_text(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return canonical.integer_text(value)
+    return value
+
+
+def from_json(kind: type[Record], value: Any, where: str) -> Record:
+    """Build a record from a JSON value of exactly its shape; ``where`` is the path so far."""
+    if not isinstance(value, dict):
+        raise DecodeError(f"{where or 'document'}: is not an object")
+    hints = get_type_hints(kind)
+    for name in value:
+        if name not in hints:
+            raise DecodeError(f"{_path(where, name)}: is unknown")
+    for name in hints:
+        if name not in value:
+            raise DecodeError(f"{_path(where, name)}: is missing")
+    return kind(
+        **{name: _field(hint, value[name], _path(where, name)) for name, hint in hints.items()}
+    )
+
+
+def _field(kind: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return from_json(kind, value, where)
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise DecodeError(f"{where}: is not a list")
+        inner = get_args(kind)[0]
+        return tuple(_field(inner, item, f"{where}[{i}]") for i, item in enumerate(value))
+    if kind is bytes:
+        return canonical.hex_from_text(value, where)
+    if kind is int:
+        return canonical.integer_from_text(value, where)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)  # RFC 8785 writes 1.0 as 1
+    if type(value) is not kind:
+        raise DecodeError(f"{where}: is {value!r}, expected {kind.__name__}")
+    return value
+
+
+def _path(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name

@@ -1,0 +1,281 @@
+"""The terms of a study: what members agree to before any data moves, as one canonical document.
+
+Every field is enforced by a contract, recomputed by an audit, or shown to the people who vote; none
+stands free. Contracts compute with a few of the integers, which travel beside the digest of the
+terms (``round/agreement.py`` derives them); this module is only the document and its shape.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from troth.domain import records
+from troth.domain.hashing import digest
+from troth.errors import DecodeError, TermsError
+
+FORMAT = "troth/terms/v1"
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_BYTES32 = re.compile(r"0x[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class SiteTerms:
+    """One data holder and the dataset version it trains on."""
+
+    account: str
+    """Its address, in the mixed-case form of ERC-55."""
+    weight: int
+    """Public weight of its update in the sum, at least 1."""
+    version: str
+    """Dataset version id."""
+    lineage: str
+    """Lineage whose budget pays."""
+    record_bound: int
+    """Most records that the version holds; bounds the norm of its update."""
+
+
+@dataclass(frozen=True)
+class SecaggTerms:
+    """Parameters of PINE (draft-chen-cfrg-vdaf-pine, vectors 01)."""
+
+    variant: str
+    """For example ``Pine32HmacSha256Aes128``."""
+    proofs: int
+    """Proofs of the main circuit."""
+    proofs_norm_equality: int
+    """Proofs of the norm-equality circuit."""
+    num_wr_checks: int
+    """Wraparound checks."""
+    num_wr_successes: int
+    """Wraparound checks that must succeed."""
+    site_norm_bound: int
+    """L2 bound proven of a site's update, in integer units."""
+    noise_norm_bound: int
+    """L2 bound proven of a noise vector, in integer units."""
+
+
+@dataclass(frozen=True)
+class PrivacyTerms:
+    """The private act of one round and what it is accounted as."""
+
+    unit: str
+    """Whose presence is hidden: ``record``."""
+    neighbours: str
+    """``add-or-remove-one``."""
+    mechanism: str
+    """``discrete-gaussian`` (Canonne, Kamath, Steinke, arXiv 2004.00010 v4)."""
+    clip: int
+    """Δ: most that one record moves its site's integer sum."""
+    scale_bits: int
+    """f: model units are multiplied by 2^f and rounded stochastically."""
+    noise_variance: int
+    """Variance per coordinate of one member's noise, in integer units: σ²/h."""
+    honest: int
+    """h: members whose noise alone gives the privacy claimed."""
+    noise_candidates: int
+    """M: noise reports per member and round."""
+    delta: float
+    """δ at which ε is stated."""
+    epsilon: float
+    """ε that all rounds together may not exceed, by the figure that the ledger guarantees."""
+
+
+@dataclass(frozen=True)
+class QuorumTerms:
+    """What a round needs to go on; tested at close and again on what was accepted."""
+
+    min_sites: int
+    min_weight: int
+
+
+@dataclass(frozen=True)
+class WindowTerms:
+    """Seconds that each step may take."""
+
+    announce: int
+    open: int
+    report: int
+    deliver: int
+    reveal: int
+    commit_file: int
+    confirm_files: int
+    judge: int
+    commit_sum: int
+    publish: int
+    attest: int
+
+
+@dataclass(frozen=True)
+class ModelTerms:
+    """What is trained, and the public constants of the step that an aggregate takes."""
+
+    name: str
+    """``logistic-regression``."""
+    loss: str
+    """``logistic``."""
+    optimiser: str
+    """``sgd-momentum``."""
+    dimension: int
+    """Coordinates of the model, the intercept included."""
+    learning_rate: float
+    momentum: float
+    normaliser: int
+    """Public constant that the aggregate is divided by; never a private count."""
+
+
+@dataclass(frozen=True)
+class PreprocessingTerms:
+    """Column constants from public data: x becomes (x - shift) / scale."""
+
+    columns: tuple[str, ...]
+    shift: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A study, whole. `encode` gives the document that members approve by digest."""
+
+    format: str
+    name: str
+    purpose: str
+    chain_id: int
+    mode: str
+    """``A``: additive shares, one holder each, private if one committee member is honest."""
+    committee: tuple[str, ...]
+    sites: tuple[SiteTerms, ...]
+    rounds: int
+    """Rounds that may become final."""
+    max_aborts: int
+    """Rounds that may abort before the study stops."""
+    quorum: QuorumTerms
+    windows: WindowTerms
+    secagg: SecaggTerms
+    privacy: PrivacyTerms
+    model: ModelTerms
+    preprocessing: PreprocessingTerms
+
+    def encode(self) -> bytes:
+        """The RFC 8785 document."""
+        return records.encode(self)
+
+    def digest(self) -> bytes:
+        """SHA-256 of the document: what the study registry knows the terms by."""
+        return digest(self.encode())
+
+
+def decode(data: bytes) -> Terms:
+    """Read terms strictly and check that they do not contradict themselves.
+
+    Raises:
+        TermsError: naming the field and what is wrong with it.
+    """
+    try:
+        terms = records.decode(Terms, data, "terms")
+    except DecodeError as problem:
+        where, _, what = str(problem).partition(": ")
+        raise TermsError(where, what) from problem
+    check(terms)
+    return terms
+
+
+def check(terms: Terms) -> None:
+    """Refuse terms that are well-formed but contradictory or beyond what this version runs.
+
+    Whether the numbers fit the field is a question for the plan (``privacy/plan.py``).
+
+    Raises:
+        TermsError: the first field that does not hold.
+    """
+    for rules in (_names, _parties, _integers, _limits, _model):
+        for where, holds, problem in rules(terms):
+            if not holds:
+                raise TermsError(where, problem)
+
+
+_Rule = tuple[str, bool, str]
+"""Where, whether it holds, and what is wrong when it does not."""
+
+
+def _names(terms: Terms) -> Iterator[_Rule]:
+    """Names of things that this version knows; anything else is refused, never guessed."""
+    for where, value, known in (
+        ("format", terms.format, FORMAT),
+        ("mode", terms.mode, "A"),
+        ("privacy.unit", terms.privacy.unit, "record"),
+        ("privacy.neighbours", terms.privacy.neighbours, "add-or-remove-one"),
+        ("privacy.mechanism", terms.privacy.mechanism, "discrete-gaussian"),
+        ("model.name", terms.model.name, "logistic-regression"),
+        ("model.loss", terms.model.loss, "logistic"),
+        ("model.optimiser", terms.model.optimiser, "sgd-momentum"),
+    ):
+        yield where, value == known, f"{value!r} is unknown; this version knows {known!r}"
+    yield "name", 0 < len(terms.name) <= 80, "must have 1 to 80 characters"
+    yield "purpose", bool(terms.purpose.strip()), "must say what the model is for"
+
+
+def _parties(terms: Terms) -> Iterator[_Rule]:
+    places = [(f"committee[{i}]", address) for i, address in enumerate(terms.committee)]
+    places += [(f"sites[{i}].account", site.account) for i, site in enumerate(terms.sites)]
+    seen: set[str] = set()
+    for where, address in places:
+        yield where, bool(_ADDRESS.fullmatch(address)), f"{address!r} is not an address"
+        yield where, address.lower() not in seen, "a party stands twice (a site may not aggregate)"
+        seen.add(address.lower())
+    for index, site in enumerate(terms.sites):
+        for name in ("version", "lineage"):
+            well_formed = bool(_BYTES32.fullmatch(getattr(site, name)))
+            yield f"sites[{index}].{name}", well_formed, "is not 0x and 64 hexadecimal digits"
+    lineages = {site.lineage for site in terms.sites}
+    yield "sites", bool(terms.sites), "there is none"
+    yield "sites", len(lineages) == len(terms.sites), "two sites share a lineage"
+    count = len(terms.committee)
+    yield "committee", 2 <= count <= 5, f"{count} members, mode A takes 2 to 5"
+
+
+def _integers(terms: Terms) -> Iterator[_Rule]:
+    """Every integer but two is a count, a bound or a duration: at least 1."""
+    parts: tuple[tuple[str, Any], ...] = (
+        ("", terms),
+        ("quorum.", terms.quorum),
+        ("windows.", terms.windows),
+        ("secagg.", terms.secagg),
+        ("privacy.", terms.privacy),
+        ("model.", terms.model),
+        *((f"sites[{index}].", site) for index, site in enumerate(terms.sites)),
+    )
+    for part, value in parts:
+        for field in dataclasses.fields(value):
+            number = getattr(value, field.name)
+            if isinstance(number, int):
+                least = 0 if field.name in ("max_aborts", "scale_bits") else 1
+                yield part + field.name, number >= least, f"is {number}, must be >= {least}"
+
+
+def _limits(terms: Terms) -> Iterator[_Rule]:
+    privacy, quorum = terms.privacy, terms.quorum
+    weight = sum(site.weight for site in terms.sites)
+    yield (
+        "privacy.honest",
+        privacy.honest < len(terms.committee),
+        "must be below the committee's size",
+    )
+    yield "privacy.noise_candidates", privacy.noise_candidates == 1, "this version runs 1"
+    yield "privacy.noise_variance", privacy.noise_variance >= 4, "below 4, that is σ < 2: refused"
+    yield "privacy.delta", 0 < privacy.delta < 1, "must lie between 0 and 1"
+    yield "privacy.epsilon", 0 < privacy.epsilon < float("inf"), "must be positive"
+    yield "quorum.min_sites", quorum.min_sites <= len(terms.sites), "is more than there are sites"
+    yield "quorum.min_weight", quorum.min_weight <= weight, "is more than all sites weigh"
+
+
+def _model(terms: Terms) -> Iterator[_Rule]:
+    model, columns = terms.model, terms.preprocessing
+    lengths = {len(columns.columns), len(columns.shift), len(columns.scale)}
+    yield "model.learning_rate", 0 < model.learning_rate < float("inf"), "must be positive"
+    yield "model.momentum", 0 <= model.momentum < 1, "must be at least 0 and below 1"
+    yield "preprocessing", len(lengths) == 1, "columns, shift and scale differ in length"
+    yield "preprocessing.scale", all(value > 0 for value in columns.scale), "must be positive"
+    features = len(columns.columns)
+    yield "model.dimension", model.dimension == features + 1, "must be columns plus intercept"

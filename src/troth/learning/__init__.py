@@ -1,0 +1,1 @@
+"""Local training and the model: per-record gradients, and the step that moves the model."""

@@ -1,0 +1,1 @@
+"""Record-level differential privacy of a round: clip, round, add noise, and count the cost."""

@@ -1,0 +1,112 @@
+"""From a client's numbers to the elements that are shared, and from a sum back to numbers."""
+
+import numpy as np
+import numpy.typing as npt
+
+from troth.errors import EncodingError, ParameterError
+from troth.privacy.secagg.field import Elements, Integers
+from troth.privacy.secagg.parameters import Parameters
+
+_INT64 = np.iinfo(np.int64)
+
+
+def quantise(parameters: Parameters, measurement: npt.ArrayLike) -> Integers:
+    """Multiply by 2^num_frac_bits and round to the nearest integer, ties to even.
+
+    Raises:
+        EncodingError: An entry is NaN, infinite or subnormal, or is no float.
+        ParameterError: The measurement has another length than ``dimension``.
+    """
+    floats = np.asarray(measurement)
+    if floats.dtype.kind not in "fiu":
+        raise EncodingError(f"a measurement of {floats.dtype} is not one of floats")
+    floats = floats.astype(np.float64)
+    _check_shape(parameters, floats.shape)
+    if not np.isfinite(floats).all():
+        raise EncodingError("a measurement may hold neither NaN nor infinities")
+    if np.any((floats != 0) & (np.abs(floats) < np.finfo(np.float64).smallest_normal)):
+        raise EncodingError("a measurement may not hold subnormal numbers")
+    # ldexp is exact unless it overflows, and then the norm is above every bound.
+    with np.errstate(over="ignore"):
+        scaled = np.rint(np.ldexp(floats, parameters.num_frac_bits))
+    if not np.isfinite(scaled).all():
+        raise EncodingError("an entry is too large to be a fixed-point number")
+    if np.all(np.abs(scaled) < 2.0**63):
+        integers: Integers = scaled.astype(np.int64)
+        return integers
+    return np.array([int(entry) for entry in scaled], dtype=object)
+
+
+def checked_integers(parameters: Parameters, vector: npt.ArrayLike) -> Integers:
+    """A vector that is quantised already, as int64 or Python integers.
+
+    Raises:
+        EncodingError: It holds something else than integers.
+        ParameterError: The vector has another length than ``dimension``.
+    """
+    integers = np.asarray(vector)
+    _check_shape(parameters, integers.shape)
+    if integers.dtype.kind == "i":
+        return integers.astype(np.int64)
+    if integers.dtype.kind == "u":
+        return integers.astype(object)
+    if integers.dtype == object and all(type(entry) is int for entry in integers):
+        return integers
+    raise EncodingError(f"a vector of {integers.dtype} is not one of integers")
+
+
+def squared_norm(vector: Integers) -> int:
+    """The squared L2 norm over the integers, never modulo a machine word."""
+    largest = max(abs(int(vector.max())), abs(int(vector.min())))
+    if len(vector) * largest**2 <= _INT64.max:
+        return int(np.dot(vector, vector))
+    return sum(int(entry) ** 2 for entry in vector)
+
+
+def encode_prefix(parameters: Parameters, vector: Integers) -> Elements:
+    """What is shared before the wraparound checks: gradient ‖ bits of v ‖ bits of u = B² − v.
+
+    Raises:
+        EncodingError: The norm is above the bound.
+    """
+    norm = squared_norm(vector)
+    if norm > parameters.sq_norm_bound:
+        raise EncodingError(
+            f"the vector's squared norm {norm} is above the bound {parameters.sq_norm_bound}"
+        )
+    width = parameters.num_bits_for_sq_norm
+    bits = to_bits(parameters, [norm, parameters.sq_norm_bound - norm], width).reshape(-1)
+    return np.concatenate([parameters.field.from_signed(vector), bits])
+
+
+def to_bits(parameters: Parameters, values: npt.ArrayLike, width: int) -> Elements:
+    """Rows of bits of non-negative integers, least significant first: (n,) gives (n, width)."""
+    dtype = np.int64 if width < 63 else object
+    rows = np.asarray(values, dtype=dtype)[:, None]
+    bits = (rows >> np.arange(width).astype(dtype)) & 1
+    elements: Elements = bits.astype(parameters.field.dtype)
+    return elements
+
+
+def decode_sum(parameters: Parameters, total: Elements) -> npt.NDArray[np.int64]:
+    """The signed integers behind a sum of gradients.
+
+    Raises:
+        EncodingError: An entry does not fit in 64 bits (possible in Field128 only).
+    """
+    signed = parameters.field.to_signed(total)
+    if signed.dtype == object and any(not _INT64.min <= v <= _INT64.max for v in signed):
+        raise EncodingError("an entry of the sum does not fit in 64 bits")
+    return signed.astype(np.int64)
+
+
+def dequantise(parameters: Parameters, total: Elements) -> npt.NDArray[np.float64]:
+    """The numbers behind a sum of gradients: signed integers divided by 2^num_frac_bits."""
+    signed = parameters.field.to_signed(total)
+    floats: npt.NDArray[np.float64] = np.ldexp(signed.astype(np.float64), -parameters.num_frac_bits)
+    return floats
+
+
+def _check_shape(parameters: Parameters, shape: tuple[int, ...]) -> None:
+    if shape != (parameters.dimension,):
+        raise ParameterError(f"a vector of shape {shape}, expected ({parameters.dimension},)")

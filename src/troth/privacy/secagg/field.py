@@ -1,0 +1,301 @@
+"""The prime fields of PINE on NumPy arrays: codecs, arithmetic, signed integers.
+
+Elements are integers in [0, q). A vector of them is an array of ``field.dtype``: ``uint64`` for
+the 4- and 8-byte fields, whose arithmetic is vectorised, and ``object`` (Python integers) for the
+5- and 16-byte ones. All operations are elementwise, broadcast, never work in place, and take and
+give arrays of at least one dimension; a Python integer in [0, q) may stand for one operand.
+
+The wire format is that of VDAF (draft-irtf-cfrg-vdaf-11, section 6.1): each element in
+``encoded_size`` bytes, little-endian, and the elements of a vector one after the other.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from troth.errors import DecodeError, EncodingError
+
+Elements = npt.NDArray[Any]
+"""Field elements, each in [0, q), in an array of the field's dtype."""
+
+Integers = npt.NDArray[Any]
+"""Signed integers: int64, or object where they may not fit."""
+
+
+class Field:
+    """A prime field in Python integers; the base of the vectorised ones.
+
+    Attributes:
+        name: As in the draft, for example ``Field40``.
+        modulus: The prime q.
+        encoded_size: Bytes per element.
+        generator: An element of order 2^``log_order``.
+        log_order: The largest size of a number-theoretic transform, as a power of two.
+    """
+
+    dtype: np.dtype[Any] = np.dtype(object)
+
+    def __init__(
+        self, name: str, *, modulus: int, encoded_size: int, generator: int, log_order: int
+    ) -> None:
+        self.name = name
+        self.modulus = modulus
+        self.encoded_size = encoded_size
+        self.generator = generator
+        self.log_order = log_order
+
+    def __repr__(self) -> str:
+        return self.name.upper()
+
+    # Making vectors
+
+    def zeros(self, shape: int | tuple[int, ...]) -> Elements:
+        """An array of zeros."""
+        return np.zeros(shape, dtype=self.dtype)
+
+    def vector(self, values: Iterable[int]) -> Elements:
+        """A vector of integers that already lie in [0, q).
+
+        Raises:
+            EncodingError: An integer lies outside.
+        """
+        integers = [int(value) for value in values]
+        if any(not 0 <= value < self.modulus for value in integers):
+            raise EncodingError(f"{self.name}: an integer lies outside [0, {self.modulus})")
+        return np.array(integers, dtype=self.dtype)
+
+    def from_signed(self, values: Integers) -> Elements:
+        """Signed integers modulo q."""
+        reduced: Elements = values.astype(object) % self.modulus
+        return reduced
+
+    def to_signed(self, values: Elements) -> Integers:
+        """The representatives closest to zero: values above floor(q/2) are negative."""
+        signed: Integers = np.where(values > self.modulus // 2, values - self.modulus, values)
+        return signed
+
+    # Arithmetic
+
+    def add(self, left: Elements, right: Elements | int) -> Elements:
+        """Sum, elementwise."""
+        total: Elements = (left + right) % self.modulus
+        return total
+
+    def sub(self, left: Elements, right: Elements | int) -> Elements:
+        """Difference, elementwise."""
+        difference: Elements = (left - right) % self.modulus
+        return difference
+
+    def mul(self, left: Elements, right: Elements | int) -> Elements:
+        """Product, elementwise."""
+        product: Elements = (left * right) % self.modulus
+        return product
+
+    def sum(self, values: Elements, axis: int = -1) -> Elements:
+        """Sum along one axis of an array of at least two dimensions."""
+        total: Elements = values.sum(axis=axis) % self.modulus
+        return total
+
+    def inner(self, left: Elements, right: Elements) -> Elements:
+        """Inner products along the last axis; the result needs at least one dimension."""
+        return self.sum(self.mul(left, right))
+
+    def signed_product(self, matrix: npt.NDArray[np.int8], vector: Elements) -> Elements:
+        """A matrix of entries −1, 0, 1 times a vector: shapes (n, d) and (d,) give (n,)."""
+        product: Elements = (matrix.astype(object) @ vector) % self.modulus
+        return product
+
+    def inverse(self, value: int) -> int:
+        """The inverse of one element other than zero."""
+        return pow(value, -1, self.modulus)
+
+    def root_of_unity(self, size: int) -> int:
+        """An element of order ``size``, a power of two up to 2^``log_order``."""
+        return pow(self.generator, (1 << self.log_order) // size, self.modulus)
+
+    def powers(self, bases: Elements, count: int) -> Elements:
+        """For each base the powers 0 to ``count`` − 1: shape (n,) gives (n, count)."""
+        table = self.zeros((len(bases), count))
+        table[:, :1] = 1
+        known, step = 1, bases
+        while known < count:
+            wanted = min(known, count - known)
+            table[:, known : known + wanted] = self.mul(table[:, :wanted], step[:, None])
+            known += wanted
+            if known < count:
+                step = self.mul(step, step)
+        return table
+
+    # Wire format
+
+    def unpack(self, data: bytes) -> Elements:
+        """The little-endian integers in bytes; they may reach up to 256^``encoded_size`` − 1."""
+        size = self.encoded_size
+        pieces = [data[start : start + size] for start in range(0, len(data), size)]
+        return np.array([int.from_bytes(piece, "little") for piece in pieces], dtype=object)
+
+    def encode_vec(self, values: Elements | Iterable[int]) -> bytes:
+        """The wire format of a vector.
+
+        Raises:
+            EncodingError: An integer lies outside [0, q).
+        """
+        checked = self.vector(values)
+        return b"".join(int(value).to_bytes(self.encoded_size, "little") for value in checked)
+
+    def decode_vec(self, data: bytes) -> Elements:
+        """The vector behind its wire format.
+
+        Raises:
+            DecodeError: The length is no multiple of ``encoded_size``, or an integer is ≥ q.
+        """
+        if len(data) % self.encoded_size:
+            raise DecodeError(
+                f"{self.name}: {len(data)} bytes are no multiple of {self.encoded_size}"
+            )
+        values = self.unpack(data)
+        too_large = np.flatnonzero(values >= self.modulus)
+        if len(too_large):
+            raise DecodeError(f"{self.name}: element {too_large[0]} is not below the modulus")
+        return values
+
+
+class _MachineField(Field):
+    """A field whose elements are machine integers, stored as uint64."""
+
+    dtype = np.dtype(np.uint64)
+
+    def from_signed(self, values: Integers) -> Elements:
+        if values.dtype == object:
+            return super().from_signed(values).astype(self.dtype)
+        # The magnitude goes through uint64 because −2^63 has no positive int64.
+        magnitude = np.where(values < 0, np.negative(values), values).astype(self.dtype)
+        magnitude = magnitude % self.modulus
+        flip = (values < 0) & (magnitude != 0)
+        return np.where(flip, self.modulus - magnitude, magnitude)
+
+    def to_signed(self, values: Elements) -> Integers:
+        # Unsigned subtraction wraps modulo 2^64, which is what two's complement means.
+        wrapped = np.where(values > self.modulus // 2, values - self.modulus, values)
+        return wrapped.astype(np.int64)
+
+    def unpack(self, data: bytes) -> Elements:
+        return np.frombuffer(data, dtype=f"<u{self.encoded_size}").astype(self.dtype)
+
+    def encode_vec(self, values: Elements | Iterable[int]) -> bytes:
+        if isinstance(values, np.ndarray) and values.dtype == self.dtype:
+            checked = values
+        else:
+            checked = self.vector(values)
+        if np.any(checked >= self.modulus):
+            raise EncodingError(f"{self.name}: an integer lies outside [0, {self.modulus})")
+        return checked.astype(f"<u{self.encoded_size}").tobytes()
+
+
+class _FourByteField(_MachineField):
+    """A modulus below 2^32: a product of two elements fits in 64 bits."""
+
+    def sub(self, left: Elements, right: Elements | int) -> Elements:
+        difference: Elements = (left + (self.modulus - right)) % self.modulus
+        return difference
+
+    def signed_product(self, matrix: npt.NDArray[np.int8], vector: Elements) -> Elements:
+        # Each entry stays below d·2^32, far inside int64.
+        return self.from_signed(matrix.astype(np.int64) @ vector.astype(np.int64))
+
+
+class _GoldilocksField(_MachineField):
+    """The modulus 2^64 − 2^32 + 1, for which 2^64 ≡ 2^32 − 1 and 2^96 ≡ −1."""
+
+    _HALF = np.uint64(32)
+    _LOW = np.uint64(2**32 - 1)  # the mask of the low limb, and 2^64 modulo q
+
+    def add(self, left: Elements, right: Elements | int) -> Elements:
+        left, right = self._arrays(left, right)
+        total = left + right
+        return np.where((total < left) | (total >= self.modulus), total - self.modulus, total)
+
+    def sub(self, left: Elements, right: Elements | int) -> Elements:
+        left, right = self._arrays(left, right)
+        difference = left - right
+        return np.where(left < right, difference + self.modulus, difference)
+
+    def mul(self, left: Elements, right: Elements | int) -> Elements:
+        left, right = self._arrays(left, right)
+        left_low, left_high = left & self._LOW, left >> self._HALF
+        right_low, right_high = right & self._LOW, right >> self._HALF
+        low, high = left_low * right_low, left_high * right_high
+        cross, other_cross = left_low * right_high, left_high * right_low
+        middle = (low >> self._HALF) + (cross & self._LOW) + (other_cross & self._LOW)
+        low = (low & self._LOW) | (middle << self._HALF)
+        high = high + (cross >> self._HALF) + (other_cross >> self._HALF) + (middle >> self._HALF)
+        return self._reduce(low, high)
+
+    def sum(self, values: Elements, axis: int = -1) -> Elements:
+        low = (values & self._LOW).sum(axis=axis) % self.modulus
+        high = (values >> self._HALF).sum(axis=axis) % self.modulus
+        return self.add(low, self.mul(high, 1 << 32))
+
+    def signed_product(self, matrix: npt.NDArray[np.int8], vector: Elements) -> Elements:
+        # Two limbs: each product stays below d·2^32, far inside int64.
+        wide = matrix.astype(np.int64)
+        low = self.from_signed(wide @ (vector & self._LOW).astype(np.int64))
+        high = self.from_signed(wide @ (vector >> self._HALF).astype(np.int64))
+        return self.add(low, self.mul(high, 1 << 32))
+
+    def _arrays(self, left: Elements, right: Elements | int) -> tuple[Elements, Elements]:
+        # Scalars of NumPy warn when they wrap, arrays do not; hence one dimension at least.
+        return np.atleast_1d(left), np.atleast_1d(np.asarray(right, dtype=self.dtype))
+
+    def _reduce(self, low: Elements, high: Elements) -> Elements:
+        """Reduce high·2^64 + low: low + (low limb of high)·(2^32 − 1) − (high limb of high)."""
+        top = high >> self._HALF
+        difference = low - top
+        difference = np.where(low < top, difference - self._LOW, difference)
+        part = (high & self._LOW) * self._LOW
+        total = difference + part
+        total = np.where(total < part, total + self._LOW, total)
+        reduced: Elements = np.where(total >= self.modulus, total - self.modulus, total)
+        return reduced
+
+
+FIELD32 = _FourByteField(
+    "Field32",
+    modulus=4095 * 2**20 + 1,
+    encoded_size=4,
+    generator=3925978153,
+    log_order=20,
+)
+"""Of PINE (``poc/field.py`` at 4d11ac8)."""
+
+_MODULUS40 = 1048555 * 2**20 + 1
+FIELD40 = Field(
+    "Field40",
+    modulus=_MODULUS40,
+    encoded_size=5,
+    generator=pow(7, 1048555, _MODULUS40),
+    log_order=20,
+)
+"""Of PINE (``poc/field.py`` at 4d11ac8)."""
+
+_MODULUS64 = 2**64 - 2**32 + 1
+FIELD64 = _GoldilocksField(
+    "Field64",
+    modulus=_MODULUS64,
+    encoded_size=8,
+    generator=pow(7, 2**32 - 1, _MODULUS64),
+    log_order=32,
+)
+"""Of VDAF (draft-irtf-cfrg-vdaf-11, section 6.1.2)."""
+
+_MODULUS128 = 4611686018427387897 * 2**66 + 1
+FIELD128 = Field(
+    "Field128",
+    modulus=_MODULUS128,
+    encoded_size=16,
+    generator=pow(7, 4611686018427387897, _MODULUS128),
+    log_order=66,
+)
+"""Of VDAF (draft-irtf-cfrg-vdaf-11, section 6.1.2)."""

@@ -1,0 +1,1 @@
+"""The parties of a study as pure functions: state and inbox in, state and outbox out."""

@@ -1,0 +1,120 @@
+"""What the contracts compute with, derived from the terms; and the id that both together have.
+
+A contract cannot read the terms behind a digest. So members' software derives the integers itself
+and refuses to approve a proposal that carries others, and the audit does the same afterwards.
+"""
+
+from eth_hash.auto import keccak
+
+from troth.domain.terms import Terms
+from troth.errors import TermsError
+from troth.ledger import abi
+from troth.ledger.address import Address
+from troth.ledger.bindings.structs import ON_CHAIN_TERMS, OnChainTerms, Site, Windows
+from troth.privacy.plan import Plan, StudyDesign, plan
+
+STUDY_TYPEHASH = keccak(b"troth/study/v1")
+_BYTES32 = abi.FixedBytes(32)
+_MODES = {"A": 0}
+
+
+def on_chain_terms(terms: Terms) -> OnChainTerms:
+    """The integers of the terms that the contracts compute with."""
+    windows = terms.windows
+    return OnChainTerms(
+        mode=_MODES[terms.mode],
+        honest=terms.privacy.honest,
+        noise_candidates=terms.privacy.noise_candidates,
+        rounds=terms.rounds,
+        max_aborts=terms.max_aborts,
+        min_sites=terms.quorum.min_sites,
+        min_weight=terms.quorum.min_weight,
+        clip=terms.privacy.clip,
+        noise_variance=terms.privacy.noise_variance,
+        windows=Windows(
+            announce=windows.announce,
+            open=windows.open,
+            report=windows.report,
+            deliver=windows.deliver,
+            reveal=windows.reveal,
+            commit_file=windows.commit_file,
+            confirm_files=windows.confirm_files,
+            judge=windows.judge,
+            commit_sum=windows.commit_sum,
+            publish=windows.publish,
+            attest=windows.attest,
+        ),
+        committee=tuple(Address.parse(member) for member in terms.committee),
+        sites=tuple(
+            Site(
+                account=Address.parse(site.account),
+                weight=site.weight,
+                version=bytes.fromhex(site.version[2:]),
+                lineage=bytes.fromhex(site.lineage[2:]),
+            )
+            for site in terms.sites
+        ),
+    )
+
+
+def study_id(registry: Address, terms: Terms) -> bytes:
+    """The id that the study registry gives to these terms on their chain."""
+    types = (_BYTES32, abi.Uint(256), abi.AddressType(), _BYTES32, ON_CHAIN_TERMS)
+    values = (STUDY_TYPEHASH, terms.chain_id, registry, terms.digest(), on_chain_terms(terms))
+    return keccak(abi.encode(types, values))
+
+
+def study_design(terms: Terms) -> StudyDesign:
+    """The parameters of the terms that must fit each other, for `plan`."""
+    secagg, privacy = terms.secagg, terms.privacy
+    return StudyDesign(
+        variant=secagg.variant,
+        members=len(terms.committee),
+        dimension=terms.model.dimension,
+        record_bounds=tuple(site.record_bound for site in terms.sites),
+        weights=tuple(site.weight for site in terms.sites),
+        clip=privacy.clip,
+        scale_bits=privacy.scale_bits,
+        noise_variance=privacy.noise_variance,
+        honest=privacy.honest,
+        rounds=terms.rounds,
+        delta=privacy.delta,
+        epsilon=privacy.epsilon,
+        proofs=secagg.proofs,
+        proofs_norm_equality=secagg.proofs_norm_equality,
+        num_wr_checks=secagg.num_wr_checks,
+        num_wr_successes=secagg.num_wr_successes,
+    )
+
+
+def require_fit(terms: Terms) -> Plan:
+    """Refuse terms whose numbers do not fit the field, each other, or the ε they promise.
+
+    Returns:
+        The plan, which says what a round costs and what all of them guarantee.
+
+    Raises:
+        TermsError: the first check of the plan that fails, with its explanation.
+    """
+    found = plan(study_design(terms))
+    for check in found.failed:
+        raise TermsError(check.name, check.explanation)
+    for name in ("site_norm_bound", "noise_norm_bound"):
+        promised, needed = getattr(terms.secagg, name), getattr(found, name)
+        if promised != needed:
+            raise TermsError(f"secagg.{name}", f"is {promised}, the plan gives {needed}")
+    return found
+
+
+def require_agreement(terms: Terms, digest: bytes, proposed: OnChainTerms) -> None:
+    """Refuse a proposal whose digest or integers are not those of the terms one has read.
+
+    Raises:
+        TermsError: naming the first field that differs.
+    """
+    if digest != terms.digest():
+        raise TermsError("document", "its digest is not the one proposed")
+    derived = on_chain_terms(terms)
+    for name in vars(derived):
+        if getattr(derived, name) != getattr(proposed, name):
+            raise TermsError(name, "the proposal carries another value than the terms")

@@ -1,0 +1,180 @@
+"""What parties put into the object store during a round; the ledger holds the digests.
+
+Every message is a record in canonical JSON (``domain/records.py``), so one message has one digest.
+Aggregate shares are the exception: they are the bare encoded vector of the PINE variant, because
+they are as long as the model.
+"""
+
+from dataclasses import dataclass
+
+from troth.domain import records
+from troth.errors import DecodeError
+from troth.ledger.address import Address
+from troth.round.transcript import Reporter, RoundId
+
+ENVELOPE_FORMAT = "troth/envelope/v1"
+NOISE_LIST_FORMAT = "troth/noise-list/v1"
+VERIFIER_FILE_FORMAT = "troth/verifier-file/v1"
+MAX_MESSAGE = 64 * 2**20
+"""Bytes of the largest message that anyone fetches."""
+
+
+@dataclass(frozen=True)
+class SealedShare:
+    """Where one sealed input share lies."""
+
+    digest: bytes
+    """SHA-256 of the sealed blob."""
+    size: int
+    """Its bytes; a reader fetches no more."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A report as everybody may see it: who, the public share, commitments, where shares lie."""
+
+    format: str
+    chain_id: int
+    contract: bytes
+    """Address of the Rounds contract."""
+    study: bytes
+    round: int
+    role: str
+    """``site`` or ``noise``."""
+    party: bytes
+    """Address of the reporter."""
+    candidate: int
+    """Number of the noise candidate; 0 for a site."""
+    public_share: bytes
+    """PINE public share, encoded."""
+    commitments: tuple[bytes, ...]
+    """C_j for every share, by share number."""
+    shares: tuple[SealedShare, ...]
+    """The sealed input shares, by share number."""
+
+    @property
+    def where(self) -> RoundId:
+        """The round it was made for."""
+        return RoundId(self.chain_id, Address(self.contract), self.study, self.round)
+
+    @property
+    def reporter(self) -> Reporter:
+        """Whom it claims to be from."""
+        return Reporter(self.role, Address(self.party), self.candidate)
+
+    def encode(self) -> bytes:
+        """The blob whose digest is posted."""
+        return records.encode(self)
+
+
+def envelope(
+    where: RoundId,
+    reporter: Reporter,
+    public_share: bytes,
+    commitments: tuple[bytes, ...],
+    shares: tuple[SealedShare, ...],
+) -> Envelope:
+    """The envelope of one report."""
+    return Envelope(
+        format=ENVELOPE_FORMAT,
+        chain_id=where.chain_id,
+        contract=where.contract,
+        study=where.study,
+        round=where.round,
+        role=reporter.role,
+        party=reporter.party,
+        candidate=reporter.candidate,
+        public_share=public_share,
+        commitments=commitments,
+        shares=shares,
+    )
+
+
+def decode_envelope(data: bytes, where: RoundId, reporter: Reporter, holders: int) -> Envelope:
+    """Read the envelope that ``reporter`` posted in ``where``; one for anybody else is refused.
+
+    Raises:
+        DecodeError: not canonical, of another round or party, or not one share for each holder.
+    """
+    found = records.decode(Envelope, data, "envelope")
+    if found.format != ENVELOPE_FORMAT:
+        raise DecodeError(f"envelope: unknown format {found.format!r}")
+    if found.where != where:
+        raise DecodeError("envelope: made for another chain, contract, study or round")
+    if found.reporter != reporter:
+        raise DecodeError("envelope: the party in it is not the one that posted it")
+    if not len(found.commitments) == len(found.shares) == holders:
+        raise DecodeError(f"envelope: not one commitment and one share for each of {holders}")
+    if any(len(commitment) != 32 for commitment in found.commitments):
+        raise DecodeError("envelope: a commitment is not 32 bytes")
+    for share in found.shares:
+        if len(share.digest) != 32 or not 0 < share.size <= MAX_MESSAGE:
+            raise DecodeError("envelope: a share has no digest or an impossible size")
+    return found
+
+
+@dataclass(frozen=True)
+class NoiseList:
+    """The envelopes of one member's noise candidates, by candidate."""
+
+    format: str
+    envelopes: tuple[bytes, ...]
+    """Digests."""
+
+    def encode(self) -> bytes:
+        """The blob whose digest is posted."""
+        return records.encode(self)
+
+
+def decode_noise_list(data: bytes, candidates: int) -> NoiseList:
+    """Read a member's list of exactly ``candidates`` noise envelopes."""
+    found = records.decode(NoiseList, data, "noise list")
+    if found.format != NOISE_LIST_FORMAT:
+        raise DecodeError(f"noise list: unknown format {found.format!r}")
+    if len(found.envelopes) != candidates or any(len(item) != 32 for item in found.envelopes):
+        raise DecodeError(f"noise list: not {candidates} digests")
+    return found
+
+
+@dataclass(frozen=True)
+class VerifierEntry:
+    """One member's verifier share of one delivered report, or why it has none."""
+
+    place: int
+    """Place of the report in the transcript's order."""
+    reason: str
+    """Empty, or ``share``: the input share opens to its commitment but does not decode; or
+    ``query``: its query point is degenerate."""
+    verifier_share: bytes
+    """PINE verifier share, encoded; empty where there is a reason."""
+
+
+@dataclass(frozen=True)
+class VerifierFile:
+    """All verifier shares of one member in one round, by place."""
+
+    format: str
+    member: bytes
+    """Its address."""
+    entries: tuple[VerifierEntry, ...]
+
+    def encode(self) -> bytes:
+        """The blob whose digest is committed before any file is served."""
+        return records.encode(self)
+
+
+def decode_verifier_file(data: bytes, member: Address, places: tuple[int, ...]) -> VerifierFile:
+    """Read a member's file, which must speak of exactly the delivered places, in order."""
+    found = records.decode(VerifierFile, data, "verifier file")
+    if found.format != VERIFIER_FILE_FORMAT:
+        raise DecodeError(f"verifier file: unknown format {found.format!r}")
+    if found.member != member:
+        raise DecodeError("verifier file: the member in it is not the one that committed to it")
+    if tuple(entry.place for entry in found.entries) != places:
+        raise DecodeError("verifier file: not one entry for each delivered report, in order")
+    for entry in found.entries:
+        if entry.reason not in ("", "share", "query") or bool(entry.reason) == bool(
+            entry.verifier_share
+        ):
+            raise DecodeError(f"verifier file: place {entry.place} has no share and no reason")
+    return found

@@ -1,0 +1,108 @@
+"""A study as the round sees it: the terms, where it lives, and the two PINE instances they name.
+
+Places run in the transcript's order: sites in terms order, then noise candidates by member.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from troth.domain.terms import Terms
+from troth.ledger.address import Address
+from troth.privacy.secagg.pine import Pine
+from troth.round.transcript import Reporter, RoundId
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study on one chain."""
+
+    terms: Terms
+    study_id: bytes
+    """keccak-256 over the digest of the terms and the integers contracts compute with."""
+    contract: Address
+    """The Rounds contract."""
+
+    def where(self, number: int) -> RoundId:
+        """One of its rounds."""
+        return RoundId(self.terms.chain_id, self.contract, self.study_id, number)
+
+    @cached_property
+    def committee(self) -> tuple[Address, ...]:
+        """The aggregators, in terms order."""
+        return tuple(Address.parse(member) for member in self.terms.committee)
+
+    @cached_property
+    def sites(self) -> tuple[Address, ...]:
+        """The data holders, in terms order."""
+        return tuple(Address.parse(site.account) for site in self.terms.sites)
+
+    @cached_property
+    def reporters(self) -> tuple[Reporter, ...]:
+        """Who reports at each place."""
+        sites = tuple(Reporter("site", site, 0) for site in self.sites)
+        candidates = range(self.terms.privacy.noise_candidates)
+        return sites + tuple(
+            Reporter("noise", member, candidate)
+            for member in self.committee
+            for candidate in candidates
+        )
+
+    @property
+    def noise_places(self) -> range:
+        """Places of all noise candidates."""
+        return range(len(self.sites), len(self.reporters))
+
+    def noise_place(self, member: int, candidate: int) -> int:
+        """Place of one member's noise candidate."""
+        return len(self.sites) + member * self.terms.privacy.noise_candidates + candidate
+
+    def weight(self, place: int) -> int:
+        """Public weight of the report at a place; noise has weight 1."""
+        return self.terms.sites[place].weight if place < len(self.sites) else 1
+
+    def pine(self, place: int) -> Pine:
+        """The PINE instance that reports at this place are made with."""
+        return self.site_pine if place < len(self.sites) else self.noise_pine
+
+    def holder(self, place: int, share: int) -> int:
+        """Index of the member that holds a share (mode A).
+
+        A site's share k goes to member k. Of member j's noise, share (k - j) mod m goes to member
+        k, so that the large Leader share stays with its owner and others get seeds.
+        """
+        if place < len(self.sites):
+            return share
+        return (share + self._owner(place)) % len(self.committee)
+
+    def share_of(self, place: int, member: int) -> int:
+        """The share of the report at this place that a member holds: inverse of `holder`."""
+        if place < len(self.sites):
+            return member
+        return (member - self._owner(place)) % len(self.committee)
+
+    def _owner(self, place: int) -> int:
+        return (place - len(self.sites)) // self.terms.privacy.noise_candidates
+
+    @cached_property
+    def site_pine(self) -> Pine:
+        """PINE with the norm bound of a site's update."""
+        return self._pine(self.terms.secagg.site_norm_bound)
+
+    @cached_property
+    def noise_pine(self) -> Pine:
+        """PINE with the norm bound of a noise vector."""
+        return self._pine(self.terms.secagg.noise_norm_bound)
+
+    def _pine(self, bound: int) -> Pine:
+        secagg = self.terms.secagg
+        return Pine(
+            secagg.variant,
+            shares=len(self.committee),
+            dimension=self.terms.model.dimension,
+            num_frac_bits=self.terms.privacy.scale_bits,
+            l2_norm_bound=bound,
+            num_wr_checks=secagg.num_wr_checks,
+            num_wr_successes=secagg.num_wr_successes,
+            proofs=secagg.proofs,
+            proofs_norm_equality=secagg.proofs_norm_equality,
+        )

@@ -1,0 +1,191 @@
+"""The hospitals' records: real patients, a public set, and a split that hurts.
+
+The Wisconsin diagnostic breast-cancer data as scikit-learn ships it: 569 records of 30 measured
+features, label 1 for benign and 0 for malignant. 114 records, stratified, are *public*: the test
+set, and the only source of pre-processing constants. The other 455 are divided over four
+hospitals so that each sees mostly one kind of patient, and none can learn much alone.
+
+Everything is a function of one seed; nothing else is random here.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from troth.errors import ParameterError
+from troth.learning.logistic import update_dimension, with_intercept
+
+PUBLIC_RECORDS = 114
+PRIVATE_RECORDS = 455
+HOSPITALS = 4
+FEATURES = 30
+DIMENSION = update_dimension(FEATURES)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyParameters:
+    """What the hospitals agree on for learning and privacy; the terms carry these numbers."""
+
+    rounds: int = 20
+    """T."""
+    clip: int = 128
+    """Δ, integer L2 bound of one record."""
+    scale_bits: int = 7
+    """f: integers are gradients times 2^f."""
+    noise_variance: int = 1_517_824
+    """σ_h² = 1232² of each aggregator's discrete Gaussian, per coordinate."""
+    noise_vectors: int = 2
+    """How many such vectors the sum carries: one per aggregator."""
+    honest: int = 1
+    """h: the guarantee counts on one aggregator's noise being unknown."""
+    learning_rate: float = 1.0
+    momentum: float = 0.5
+    normaliser: int = PRIVATE_RECORDS
+    """N: a public constant, the number of records that the study was planned for."""
+    record_bound: int = 256
+    """Most records that one hospital may bring."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitParameters:
+    """How unevenly the private records are divided."""
+
+    concentration: float = 0.2
+    """α of the Dirichlet distribution of each class over the hospitals; small is uneven."""
+    rarer_class_cap: int = 4
+    """Most records of its rarer class that a hospital may hold."""
+    fewest: int = 20
+    """Fewest records of a hospital."""
+    most: int = 256
+    """Most records of a hospital: the record bound of the study."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Records:
+    """Pre-processed records."""
+
+    rows: NDArray[np.float64]
+    """float64 of shape (n, 31): 30 standardised features and the intercept's 1."""
+    labels: NDArray[np.int64]
+    """int64 of shape (n,): 1 benign, 0 malignant."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Preprocessing:
+    """Constants of (x - shift)/scale; they stand in the terms, as plain decimal numbers."""
+
+    columns: tuple[str, ...]
+    """Name of each feature, in the order of the rows."""
+    shift: tuple[float, ...]
+    """a: mean of each feature over the public records, rounded to two digits."""
+    scale: tuple[float, ...]
+    """b: standard deviation of each feature over the public records, rounded to two digits."""
+
+    def apply(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Raw features of shape (n, 30) as rows of shape (n, 31)."""
+        return with_intercept((features - np.array(self.shift)) / np.array(self.scale))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HospitalData:
+    """All that one seed determines."""
+
+    seed: int
+    preprocessing: Preprocessing
+    public: Records
+    hospitals: tuple[Records, ...]
+
+
+def load(seed: int, split: SplitParameters = SplitParameters()) -> HospitalData:
+    """The public set and the four hospitals of a seed.
+
+    Args:
+        seed: Drives which records are public and how the others are divided; at least 0.
+        split: How unevenly.
+
+    Raises:
+        ParameterError: A negative seed, or split parameters that no draw satisfies.
+    """
+    if seed < 0:
+        raise ParameterError(f"seed must be at least 0, not {seed}")
+    # scikit-learn takes seconds to import, and only this scenario needs it.
+    from sklearn.datasets import load_breast_cancer  # noqa: PLC0415 - see above
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - see above
+
+    source = load_breast_cancer()
+    features, labels = source.data, source.target
+    private, public = train_test_split(
+        np.arange(len(labels)), test_size=PUBLIC_RECORDS, stratify=labels, random_state=seed
+    )
+    preprocessing = _preprocessing(
+        tuple(str(name) for name in source.feature_names), features[public]
+    )
+
+    def records(chosen: NDArray[np.int64]) -> Records:
+        return Records(preprocessing.apply(features[chosen]), labels[chosen].astype(np.int64))
+
+    return HospitalData(
+        seed=seed,
+        preprocessing=preprocessing,
+        public=records(public),
+        hospitals=tuple(
+            records(private[part]) for part in uneven_split(labels[private], seed, split)
+        ),
+    )
+
+
+def _preprocessing(
+    columns: tuple[str, ...], public_features: NDArray[np.float64]
+) -> Preprocessing:
+    """Two significant digits: enough for learning, and short enough to read in the terms."""
+    return Preprocessing(
+        columns=columns,
+        shift=tuple(float(f"{value:.2g}") for value in public_features.mean(axis=0)),
+        scale=tuple(float(f"{value:.2g}") for value in public_features.std(axis=0)),
+    )
+
+
+DRAWS = 100_000
+"""Dirichlet draws that are tried before a split is called impossible."""
+
+
+def uneven_split(
+    labels: NDArray[np.int64], seed: int, split: SplitParameters
+) -> tuple[NDArray[np.int64], ...]:
+    """Positions of each hospital's records, disjoint and complete.
+
+    Each class is shuffled and cut at proportions drawn from a Dirichlet distribution; the first
+    draw whose hospitals all keep within the limits is taken. Draw t uses a generator of its own,
+    seeded with (seed, t).
+
+    Raises:
+        ParameterError: No draw keeps within the limits.
+    """
+    for draw in range(DRAWS):
+        parts = _dirichlet_parts(labels, np.random.default_rng([seed, draw]), split.concentration)
+        if all(_within(labels[part], split) for part in parts):
+            return parts
+    raise ParameterError(f"none of {DRAWS} draws divides the records within {split}")
+
+
+def _dirichlet_parts(
+    labels: NDArray[np.int64], generator: np.random.Generator, concentration: float
+) -> tuple[NDArray[np.int64], ...]:
+    parts: list[list[NDArray[np.int64]]] = [[] for _ in range(HOSPITALS)]
+    for label in (0, 1):
+        shuffled = generator.permutation(np.flatnonzero(labels == label))
+        shares = generator.dirichlet([concentration] * HOSPITALS)
+        cuts = (np.cumsum(shares)[:-1] * len(shuffled)).astype(np.int64)
+        for part, piece in zip(parts, np.split(shuffled, cuts), strict=True):
+            part.append(piece)
+    return tuple(np.concatenate(part) for part in parts)
+
+
+def _within(labels: NDArray[np.int64], split: SplitParameters) -> bool:
+    benign = int(labels.sum())
+    rarer = min(benign, len(labels) - benign)
+    return split.fewest <= len(labels) <= split.most and rarer <= split.rarer_class_cap

@@ -1,0 +1,386 @@
+"""The consortium that the contracts' tests play with, on a chain that can be put back.
+
+``world`` is a deployed chain with members, dataset versions, budgets and one active study; after
+each test it is what it was. ``world.reach(state)`` brings the study's first round into a state.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_abi import encode
+from eth_hash.auto import keccak
+
+from troth.errors import ContractRefused
+from troth.ledger.account import Account
+from troth.ledger.address import Address
+from troth.ledger.bindings import (
+    CONTRACTS,
+    dataset_registry,
+    privacy_ledger,
+    rounds,
+    structs,
+    study_registry,
+)
+from troth.ledger.client import DevelopmentLedger
+from troth.ledger.deploy import Deployment, Member, deploy_all
+from troth.ledger.engines.embedded import open_embedded
+from troth.ledger.interface import Call, Event
+from troth.ledger.records import Receipt
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+START = 1_800_000_000
+WINDOW = 60
+BUDGET = 10**9
+SITE, AGGREGATOR, AUDITOR = 1, 2, 8
+MEMBERS = {
+    **dict.fromkeys(("s1", "s2", "s3", "s4", "s5"), SITE),
+    **dict.fromkeys(("a1", "a2", "a3"), AGGREGATOR),
+    "u1": AUDITOR,
+}
+WEIGHTS = {"s1": 3, "s2": 1, "s3": 1, "s4": 2, "s5": 1}
+
+
+@cache
+def account(name: str) -> Account:
+    """The account of this name; every name has one, member or not."""
+    return Account(keccak(f"test account {name}".encode()))
+
+
+def digest(text: str) -> bytes:
+    """Thirty-two bytes that stand for whatever the text says."""
+    return keccak(text.encode())
+
+
+def all_windows(seconds: int) -> structs.Windows:
+    """The same window for every step."""
+    return structs.Windows(*[seconds] * 11)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A state of the chain that :meth:`World.restore` can bring back."""
+
+    entries: dict[bytes, bytes]
+    head: Any
+    addresses: dict[str, Address]
+
+
+class World:
+    """A ledger, its accounts by name, and shorthands to talk to it."""
+
+    def __init__(self, ledger: DevelopmentLedger, deployment: Deployment) -> None:
+        self.ledger = ledger
+        self.deployment = deployment
+        self.versions: dict[str, bytes] = {}
+        self.study = b""
+        self.terms = self.make_terms()
+        self._stages: dict[str, Snapshot] = {}
+
+    @property
+    def now(self) -> int:
+        """The time of the newest block; the next transaction is one second later."""
+        return self.ledger.head().timestamp
+
+    @property
+    def addresses(self) -> dict[str, Address]:
+        """Where the contracts live."""
+        return dict(self.ledger.addresses)
+
+    def send(self, name: str, call: Call[Any]) -> Receipt:
+        """Send a call that is accepted."""
+        return self.ledger.send(account(name), call)
+
+    def events(self, name: str, call: Call[Any]) -> list[Event]:
+        """Send a call that is accepted; the events that it logged."""
+        return [logged.event for logged in self.send(name, call).events]
+
+    def refuses(self, name: str, call: Call[Any]) -> tuple[Any, ...]:
+        """Send a call that is refused; the error's name, then its arguments in order."""
+        with pytest.raises(ContractRefused) as caught:
+            self.ledger.send(account(name), call)
+        return (caught.value.name, *caught.value.arguments.values())
+
+    def ask(self, call: Call[Any]) -> Any:
+        """What a view answers."""
+        return self.ledger.call(call)
+
+    def pass_deadline(self) -> None:
+        """Let every deadline pass."""
+        self.ledger.advance(WINDOW + 1)
+
+    def snapshot(self) -> Snapshot:
+        """The chain as it is now."""
+        backend: Any = self.ledger._backend
+        entries = backend._chain.chaindb.db.wrapped_db.kv_store
+        return Snapshot(dict(entries), backend._head, self.addresses)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Bring the chain back to what it was."""
+        backend: Any = self.ledger._backend
+        entries = backend._chain.chaindb.db.wrapped_db.kv_store
+        entries.clear()
+        entries.update(snapshot.entries)
+        backend._head = snapshot.head
+        self.ledger._final_blocks.clear()
+        self.ledger.bind(snapshot.addresses)
+
+    # Studies
+
+    def site(self, name: str, weight: int = 1) -> structs.Site:
+        """A site with the version that it registered."""
+        version = self.versions.get(name, digest(f"no version of {name}"))
+        return structs.Site(account(name).address, weight, version, version)
+
+    def make_terms(self, **changes: Any) -> structs.OnChainTerms:
+        """Terms that the registry takes, but for the changes."""
+        usual = structs.OnChainTerms(
+            mode=0,
+            honest=1,
+            noise_candidates=1,
+            rounds=2,
+            max_aborts=1,
+            min_sites=3,
+            min_weight=5,
+            clip=128,
+            noise_variance=1376**2,
+            windows=all_windows(WINDOW),
+            committee=(account("a1").address, account("a2").address),
+            sites=tuple(self.site(name, weight) for name, weight in WEIGHTS.items()),
+        )
+        return replace(usual, **changes)
+
+    def propose(self, terms: structs.OnChainTerms, label: str = "terms") -> bytes:
+        """Propose a study; its id."""
+        receipt = self.send("a1", study_registry.propose(digest(label), terms))
+        event = receipt.events[0].event
+        assert isinstance(event, study_registry.StudyProposed)
+        return event.study_id
+
+    def agree(self, study: bytes, terms: structs.OnChainTerms) -> None:
+        """Let the holders approve and grant, and then members until the study is active."""
+        holders = [name for name in MEMBERS if account(name).address in _accounts(terms)]
+        others = [name for name in MEMBERS if name not in holders]
+        for name in holders + others:
+            if not self.ask(study_registry.is_active(study)):
+                self.send(name, study_registry.approve(study))
+        for name in holders:
+            self.send(name, dataset_registry.grant(self.versions[name], study))
+
+    def start(self, label: str = "terms", **changes: Any) -> "Play":
+        """An active study of its own, with these changes to the terms, and its first round."""
+        terms = self.make_terms(**changes)
+        study = self.propose(terms, label)
+        self.agree(study, terms)
+        return Play(self, study, terms, 1)
+
+    @property
+    def play(self) -> "Play":
+        """The first round of the usual study."""
+        return Play(self, self.study, self.terms, 1)
+
+    def reach(self, state: str) -> "Play":
+        """The usual study's first round, brought into this state (the way there is kept)."""
+        if state not in self._stages:
+            self.play.bring_to(state)
+            self._stages[state] = self.snapshot()
+        self.restore(self._stages[state])
+        return self.play
+
+
+def _accounts(terms: structs.OnChainTerms) -> set[Address]:
+    return {site.account for site in terms.sites}
+
+
+@dataclass
+class Play:
+    """One round of a study, and what everybody would post in it."""
+
+    world: World
+    study: bytes
+    terms: structs.OnChainTerms
+    round: int
+    model: bytes = field(default=digest("model"))
+
+    @property
+    def committee(self) -> list[str]:
+        """The members' names, in order."""
+        return [_name(member) for member in self.terms.committee]
+
+    @property
+    def sites(self) -> list[str]:
+        """The sites' names, in order."""
+        return [_name(site.account) for site in self.terms.sites]
+
+    @property
+    def state(self) -> int:
+        """The round's state, as a number."""
+        return int(self.view.state)
+
+    @property
+    def view(self) -> structs.Round:
+        """What the contract says about the round."""
+        found: structs.Round = self.world.ask(rounds.round_of(self.study, self.round))
+        return found
+
+    @property
+    def following(self) -> "Play":
+        """The next round."""
+        return replace(self, round=self.round + 1)
+
+    @property
+    def lineages(self) -> list[bytes]:
+        """The sites' lineages, in order."""
+        return [site.lineage for site in self.terms.sites]
+
+    def reserved(self) -> int:
+        """What is reserved on all lineages of the study."""
+        asked = (privacy_ledger.account_of(lineage) for lineage in self.lineages)
+        return sum(self.world.ask(call).reserved for call in asked)
+
+    def settled(self) -> int:
+        """What is settled on all lineages of the study."""
+        asked = (privacy_ledger.account_of(lineage) for lineage in self.lineages)
+        return sum(self.world.ask(call).settled for call in asked)
+
+    def key(self, member: str, level: int) -> bytes:
+        """A member's key (level 0) and its images h, h², h³, computed here."""
+        if level == 0:
+            return digest(f"key of {member} in {self.round}")
+        types = ["bytes32", "uint256", "address", "bytes32", "uint32", "address", "uint8"]
+        values = [
+            digest("troth/key/v1"),
+            self.world.ledger.chain_id,
+            bytes(self.world.addresses["Rounds"]),
+            self.study,
+            self.round,
+            bytes(account(member).address),
+            level,
+        ]
+        return keccak(encode([*types, "bytes32"], [*values, self.key(member, level - 1)]))
+
+    def call(self, action: str, name: str, argument: Any = None) -> Call[Any]:
+        """What ``name`` would call for this action, honestly unless told what to post."""
+        places = len(self.sites) + len(self.committee)
+        usual: dict[str, Callable[[], tuple[Any, ...]]] = {
+            "announce": lambda: (self.key(name, 3), digest(f"hpke {name}")),
+            "report": lambda: (digest(f"report {name}"),),
+            "report_noise": lambda: (digest(f"noise {name}"),),
+            "deliver": lambda: (self.view.present,),
+            "reveal": lambda: (self.key(name, 2),),
+            "commit_file": lambda: (digest(f"file {name}"),),
+            "confirm_files": lambda: ((1 << len(self.committee)) - 1,),
+            "judge": lambda: (bytes(0 if self.view.delivered >> p & 1 else 1 for p in range(places)),),
+            "commit_sum": lambda: (digest(f"sum {name}"),),
+            "publish": lambda: (digest(f"publication {name}"),),
+            "attest": lambda: (self.model,),
+        }
+        values = usual.get(action, tuple)() if argument is None else (argument,)
+        made: Call[Any] = getattr(rounds, action)(self.study, self.round, *values)
+        return made
+
+    def do(self, action: str, name: str, argument: Any = None) -> list[Event]:
+        """Post it; the events."""
+        return self.world.events(name, self.call(action, name, argument))
+
+    def refuses(self, action: str, name: str, argument: Any = None) -> tuple[Any, ...]:
+        """Post it in vain; the error's name and arguments."""
+        return self.world.refuses(name, self.call(action, name, argument))
+
+    def all_do(self, action: str, argument: Any = None) -> list[Event]:
+        """Every member of the committee posts; the events of the last one."""
+        events: list[Event] = []
+        for name in self.committee:
+            events = self.do(action, name, argument)
+        return events
+
+    def report(self, *names: str) -> None:
+        """These sites (by default all) and the committee report."""
+        for name in names or self.sites:
+            self.do("report", name)
+        self.all_do("report_noise")
+
+    def vote(self) -> None:
+        """Members and accepted sites attest."""
+        for name in [*self.committee, *self.sites]:
+            self.do("attest", name)
+
+    def bring_to(self, state: str) -> None:
+        """From Absent to this state, with everybody honest; Aborted by a missed announcement."""
+        steps: dict[str, Callable[[], Any]] = {
+            "Absent": lambda: None,
+            "Announcing": lambda: self.do("announce", self.committee[0]),
+            "Announced": lambda: [self.do("announce", name) for name in self.committee[1:]],
+            "Open": lambda: self.do("open", "nobody"),
+            "Closed": lambda: (self.report(), self.do("close", "nobody")),
+            "Delivered": lambda: self.all_do("deliver"),
+            "Keyed": lambda: self.all_do("reveal"),
+            "Committed": lambda: self.all_do("commit_file"),
+            "Judged": lambda: self.all_do("confirm_files"),
+            "Settled": lambda: self.all_do("judge"),
+            "Summed": lambda: self.all_do("commit_sum"),
+            "Published": lambda: self.all_do("publish"),
+            "Final": lambda: (self.vote(), self.do("finalise", "nobody")),
+        }
+        if state == "Aborted":
+            self.bring_to("Announcing")
+            self.world.pass_deadline()
+            self.do("expire", "nobody")
+            return
+        for step, take in steps.items():
+            take()
+            if step == state:
+                return
+
+
+def _name(address: Address) -> str:
+    return next(name for name in MEMBERS if account(name).address == address)
+
+
+def _prepare() -> World:
+    ledger = open_embedded(CONTRACTS, timestamp=START)
+    members = [
+        Member(account(name).address, roles, digest(f"label {name}"))
+        for name, roles in MEMBERS.items()
+    ]
+    world = World(ledger, deploy_all(ledger, account("deployer"), members))
+    for name in WEIGHTS:
+        call = dataset_registry.register(digest(f"root {name}"), 100, bytes(32))
+        (event,) = world.events(name, call)
+        assert isinstance(event, dataset_registry.VersionRegistered)
+        world.versions[name] = event.version
+        world.send(name, privacy_ledger.open_budget(event.lineage, BUDGET))
+    world.terms = world.make_terms()
+    world.study = world.propose(world.terms)
+    world.agree(world.study, world.terms)
+    return world
+
+
+@pytest.fixture(scope="session", name="account")
+def account_fixture() -> Callable[[str], Account]:
+    """The account of a name."""
+    return account
+
+
+@pytest.fixture(scope="session", name="digest")
+def digest_fixture() -> Callable[[str], bytes]:
+    """A digest for a text."""
+    return digest
+
+
+@pytest.fixture(scope="session")
+def _world() -> Iterator[World]:
+    world = _prepare()
+    with world.ledger:
+        yield world
+
+
+@pytest.fixture
+def world(_world: World) -> Iterator[World]:
+    """A consortium of nine with one active study of five sites; put back after the test."""
+    before = _world.snapshot()
+    yield _world
+    _world.restore(before)
