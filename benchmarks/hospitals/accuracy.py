@@ -47,6 +47,7 @@ class SeededStream:
         self._generator = random.Random(seed)
 
     def next(self, length: int, /) -> bytes:
+        """The next ``length`` bytes."""
         return self._generator.randbytes(length)
 
 

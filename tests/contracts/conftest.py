@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_abi import encode
+from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
 from troth.errors import ContractRefused
@@ -50,9 +50,9 @@ def account(name: str) -> Account:
     return Account(keccak(f"test account {name}".encode()))
 
 
-def digest(text: str) -> bytes:
-    """Thirty-two bytes that stand for whatever the text says."""
-    return keccak(text.encode())
+def digest(text: str | bytes) -> bytes:
+    """The keccak-256 of a text: thirty-two bytes that stand for whatever it says."""
+    return keccak(text.encode() if isinstance(text, str) else text)
 
 
 def all_windows(seconds: int) -> structs.Windows:
@@ -273,7 +273,9 @@ class Play:
             "reveal": lambda: (self.key(name, 2),),
             "commit_file": lambda: (digest(f"file {name}"),),
             "confirm_files": lambda: ((1 << len(self.committee)) - 1,),
-            "judge": lambda: (bytes(0 if self.view.delivered >> p & 1 else 1 for p in range(places)),),
+            "judge": lambda: (
+                bytes(0 if self.view.delivered >> p & 1 else 1 for p in range(places)),
+            ),
             "commit_sum": lambda: (digest(f"sum {name}"),),
             "publish": lambda: (digest(f"publication {name}"),),
             "attest": lambda: (self.model,),
@@ -297,16 +299,15 @@ class Play:
             events = self.do(action, name, argument)
         return events
 
-    def report(self, *names: str) -> None:
-        """These sites (by default all) and the committee report."""
+    def report(self, *names: str) -> list[Event]:
+        """These sites (by default all) and the committee report; the last events."""
         for name in names or self.sites:
             self.do("report", name)
-        self.all_do("report_noise")
+        return self.all_do("report_noise")
 
-    def vote(self) -> None:
-        """Members and accepted sites attest."""
-        for name in [*self.committee, *self.sites]:
-            self.do("attest", name)
+    def vote(self) -> list[Event]:
+        """Members and sites attest; the last events."""
+        return [self.do("attest", name)[-1] for name in [*self.committee, *self.sites]]
 
     def bring_to(self, state: str) -> None:
         """From Absent to this state, with everybody honest; Aborted by a missed announcement."""
@@ -315,7 +316,7 @@ class Play:
             "Announcing": lambda: self.do("announce", self.committee[0]),
             "Announced": lambda: [self.do("announce", name) for name in self.committee[1:]],
             "Open": lambda: self.do("open", "nobody"),
-            "Closed": lambda: (self.report(), self.do("close", "nobody")),
+            "Closed": lambda: [self.report(), self.do("close", "nobody")],
             "Delivered": lambda: self.all_do("deliver"),
             "Keyed": lambda: self.all_do("reveal"),
             "Committed": lambda: self.all_do("commit_file"),
@@ -323,7 +324,7 @@ class Play:
             "Settled": lambda: self.all_do("judge"),
             "Summed": lambda: self.all_do("commit_sum"),
             "Published": lambda: self.all_do("publish"),
-            "Final": lambda: (self.vote(), self.do("finalise", "nobody")),
+            "Final": lambda: [self.vote(), self.do("finalise", "nobody")],
         }
         if state == "Aborted":
             self.bring_to("Announcing")
@@ -366,7 +367,7 @@ def account_fixture() -> Callable[[str], Account]:
 
 
 @pytest.fixture(scope="session", name="digest")
-def digest_fixture() -> Callable[[str], bytes]:
+def digest_fixture() -> Callable[[str | bytes], bytes]:
     """A digest for a text."""
     return digest
 

@@ -1,7 +1,7 @@
 """Consortium: founders, admission, removal, and what a vote is worth."""
 
 import pytest
-from eth_abi import encode
+from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
 from troth.errors import ContractRefused

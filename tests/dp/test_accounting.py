@@ -18,7 +18,7 @@ from troth.privacy.dp.event import Composed, DiscreteGaussianSumEvent
 HOSPITALS = Composed(DiscreteGaussianSumEvent(128, 1, 1, 1232**2), 20)
 
 
-def gaussian(sigma, rounds):
+def gaussian(sigma: int, rounds: int) -> Composed:
     """Noise multiplier sigma: Δ = 1000 so that the variance is an integer."""
     return Composed(DiscreteGaussianSumEvent(1000, 1, 1, (1000 * sigma) ** 2), rounds)
 
@@ -60,9 +60,7 @@ def test_equals_the_renyi_accountant_with_fine_orders(rho, delta):
 @given(st.integers(1, 10**13), st.floats(1e-12, 0.4), st.floats(1.0001, 1e6))
 def test_never_above_the_bound_at_any_order(nano_rho, delta, order):
     rho = nano_rho / 1e9
-    bound = (
-        rho * order - math.log(order * delta) / (order - 1) + math.log1p(-1 / order)
-    )
+    bound = rho * order - math.log(order * delta) / (order - 1) + math.log1p(-1 / order)
     assert epsilon_guaranteed(nano_rho, delta) <= max(bound, 0) * (1 + 1e-9) + 1e-9
 
 

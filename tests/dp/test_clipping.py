@@ -1,6 +1,7 @@
 """The sensitivity of a site's sum, exactly, for records as bad as they come."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ matrices = st.tuples(st.integers(1, 6), st.integers(1, 9)).flatmap(
 )
 
 
-def exact_norm_squared(vector):
+def exact_norm_squared(vector: np.ndarray) -> int:
     return sum(int(value) ** 2 for value in vector)
 
 
@@ -34,7 +35,7 @@ def test_one_record_moves_the_sum_by_at_most_delta(gradients, clip, scale_bits, 
     numbers = np.arange(len(gradients))
     without = data.draw(st.integers(0, len(gradients) - 1))
     keep = numbers != without
-    options = {
+    options: dict[str, Any] = {
         "clip": clip,
         "record_clip": clip_for(clip, scale_bits, gradients.shape[1]),
         "scale_bits": scale_bits,
@@ -70,7 +71,12 @@ def test_leaving_a_record_out_changes_no_other_row(gradients, data):
 def test_order_of_records_does_not_matter():
     gradients = np.random.default_rng(0).normal(size=(40, 31))
     order = np.random.default_rng(1).permutation(40)
-    options = {"clip": 128, "record_clip": 0.99, "scale_bits": 7, "coins": Coins((5,))}
+    options: dict[str, Any] = {
+        "clip": 128,
+        "record_clip": 0.99,
+        "scale_bits": 7,
+        "coins": Coins((5,)),
+    }
     straight = integer_sum(gradients, np.arange(40), **options)
     assert (integer_sum(gradients[order], np.arange(40)[order], **options) == straight).all()
 
@@ -100,7 +106,12 @@ def test_records_that_are_not_finite_contribute_nothing():
     good = np.array([0.1, 0.2])
     bad = [[math.nan, 0.0], [math.inf, 1.0], [0.0, -math.inf]]
     gradients = np.array([*bad, good])
-    options = {"clip": 128, "record_clip": 1.0, "scale_bits": 7, "coins": Coins((0,))}
+    options: dict[str, Any] = {
+        "clip": 128,
+        "record_clip": 1.0,
+        "scale_bits": 7,
+        "coins": Coins((0,)),
+    }
     alone = integer_sum(gradients[3:], [3], **options)
     assert alone.any()
     assert (integer_sum(gradients, [0, 1, 2, 3], **options) == alone).all()
@@ -122,10 +133,10 @@ def test_clip_for_is_the_largest_that_leaves_room(clip, scale_bits, dimension):
             clip_for(clip, scale_bits, dimension)
         return
 
-    def needed(scaled):
-        return scaled**2 + dimension / 4 + scaled * math.sqrt(2)
+    def needed(scaled: float) -> float:
+        return float(scaled**2 + dimension / 4 + scaled * math.sqrt(2))
 
-    scaled = clip_for(clip, scale_bits, dimension) * 2.0**scale_bits
+    scaled = math.ldexp(clip_for(clip, scale_bits, dimension), scale_bits)
     assert 0 < scaled < clip
     assert needed(scaled) <= clip**2 * (1 + 1e-12)
     assert needed(scaled * (1 + 1e-6) + 1e-6) > clip**2
@@ -146,7 +157,12 @@ def test_most_records_fit_at_once():
 
 
 def test_no_records():
-    options = {"clip": 128, "record_clip": 1.0, "scale_bits": 7, "coins": Coins((0,))}
+    options: dict[str, Any] = {
+        "clip": 128,
+        "record_clip": 1.0,
+        "scale_bits": 7,
+        "coins": Coins((0,)),
+    }
     assert integer_sum(np.zeros((0, 31)), [], **options).tolist() == [0] * 31
 
 
@@ -172,15 +188,26 @@ def test_bad_record_numbers_are_refused(records, problem):
     ],
 )
 def test_bad_parameters_are_refused(change):
-    options = {"clip": 128, "record_clip": 1.0, "scale_bits": 7, "coins": Coins((0,))} | change
+    options: dict[str, Any] = {
+        "clip": 128,
+        "record_clip": 1.0,
+        "scale_bits": 7,
+        "coins": Coins((0,)),
+    } | change
     with pytest.raises(ParameterError):
         integer_sum(np.zeros((2, 3)), [0, 1], **options)
 
 
 def test_bad_shapes_and_coins_are_refused():
-    options = {"clip": 128, "record_clip": 1.0, "scale_bits": 7, "coins": Coins((0,))}
+    options: dict[str, Any] = {
+        "clip": 128,
+        "record_clip": 1.0,
+        "scale_bits": 7,
+        "coins": Coins((0,)),
+    }
     with pytest.raises(ParameterError, match="two axes"):
         integer_sum(np.zeros(3), [0, 1, 2], **options)
-    for seed in ((), (-1,), (1.5,)):
+    bad: list[Any] = [(), (-1,), (1.5,)]
+    for seed in bad:
         with pytest.raises(ParameterError, match="seed"):
             Coins(seed)

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -22,30 +23,47 @@ from troth.privacy.dp.discrete_gaussian import (
 class Stream:
     """A seeded byte stream that counts what is read."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         self.generator = random.Random(seed)
         self.read = 0
 
-    def next(self, length, /):
+    def next(self, length: int, /) -> bytes:
         self.read += length
         return self.generator.randbytes(length)
+
+
+class Counter:
+    """A pinned byte stream: SHA-256 of 0, 1, 2, … as 8 bytes, big-endian."""
+
+    def __init__(self) -> None:
+        self.blocks = 0
+        self.ready = b""
+        self.read = 0
+
+    def next(self, length: int, /) -> bytes:
+        while len(self.ready) < length:
+            self.ready += hashlib.sha256(self.blocks.to_bytes(8, "big")).digest()
+            self.blocks += 1
+        head, self.ready = self.ready[:length], self.ready[length:]
+        self.read += length
+        return head
 
 
 class Fixed:
     """A stream of given bytes; running out is an error."""
 
-    def __init__(self, content):
+    def __init__(self, content: bytes) -> None:
         self.content = content
 
-    def next(self, length, /):
+    def next(self, length: int, /) -> bytes:
         assert length <= len(self.content), "read too far"
         head, self.content = self.content[:length], self.content[length:]
         return head
 
 
-def p_value(values, mass, support):
+def p_value(values: list[int], mass: Callable[[int], float], support: range) -> float:
     """χ² of integer samples against an exact mass function; the tails share two outer cells."""
-    counts = {x: 0 for x in support}
+    counts = dict.fromkeys(support, 0)
     low = high = 0
     for value in values:
         if value in counts:
@@ -57,10 +75,11 @@ def p_value(values, mass, support):
     inside = np.array([mass(x) for x in support])
     tail = (1 - inside.sum()) / 2
     expected = len(values) * np.array([tail, *inside, tail])
-    return stats.chisquare([low, *counts.values(), high], expected, sum_check=False).pvalue
+    cells = [low, *counts.values(), high]
+    return float(stats.chisquare(cells, expected, sum_check=False).pvalue)
 
 
-def gaussian_mass(variance):
+def gaussian_mass(variance: int) -> Callable[[int], float]:
     reach = math.ceil(20 * math.sqrt(variance)) + 5
     total = sum(math.exp(-x * x / (2 * variance)) for x in range(-reach, reach + 1))
     return lambda x: math.exp(-x * x / (2 * variance)) / total
@@ -123,15 +142,15 @@ def test_uniform_below_reads_exactly_what_it_says():
 
 def test_samples_and_consumption_are_pinned():
     """Any other implementation must take the same bytes and give the same samples."""
-    stream = Stream(2024)
-    values = [sample(1232**2, stream) for _ in range(200)]
-    text = ",".join(map(str, values)) + f";{stream.read}"
-    assert values[:5] == PINNED_SAMPLES
-    assert hashlib.sha256(text.encode()).hexdigest() == PINNED_DIGEST
-
-
-PINNED_SAMPLES = [0]
-PINNED_DIGEST = ""
+    stream = Counter()
+    values = [sample(variance, stream) for variance in (4, 100, 1232**2) for _ in range(100)]
+    assert values[:8] == [1, -2, -2, 2, 0, 0, -1, 3]
+    assert values[-4:] == [-1074, 76, -2634, 410]
+    assert stream.read == 7901
+    text = ",".join(map(str, values))
+    assert hashlib.sha256(text.encode()).hexdigest() == (
+        "fdde93ab3203e66f9b19e65a58ababf56687037b135579aa67868a67d216957b"
+    )
 
 
 def test_bounded_vector_is_reproducible_and_goes_on_along_the_stream():

@@ -161,7 +161,7 @@ def test_leftovers_of_a_crash_are_removed_and_other_files_are_not(path):
     assert all(other.exists() for other in others)
 
 
-def test_a_second_writer_at_the_same_moment_is_an_error_and_never_a_mixture(path, monkeypatch):
+def test_a_writer_overtaken_by_another_is_told_and_the_file_is_no_mixture(path, monkeypatch):
     replace = Path.replace
 
     def overtaken(self: Path, target: Path) -> Path:

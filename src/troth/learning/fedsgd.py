@@ -36,7 +36,7 @@ def apply_aggregate(
     learning_rate: float,
     momentum: float,
 ) -> Model:
-    """v ← µ·v + X/(2^f·N), w ← w - η·v: the next model.
+    """The next model: v ← µ·v + X/(2^f·N), then w ← w - η·v.
 
     Run by every member and site after a round, and by the auditor.
 

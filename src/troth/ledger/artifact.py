@@ -55,7 +55,7 @@ class Artifact:
         masked = bytearray(code)
         for start, length in self.immutables:
             masked[start : start + length] = bytes(length)
-        if bytes(masked) != self.runtime_code:
+        if len(code) != len(self.runtime_code) or bytes(masked) != self.runtime_code:
             raise LedgerError(f"the code at this address is not the {self.name} that Troth ships")
 
 

@@ -191,9 +191,7 @@ def plan(design: StudyDesign) -> Plan:
         )
         if guaranteed <= MOST_TIGHT_EPSILON:
             tight = epsilon_tight(Composed(one, design.rounds), design.delta)
-        total = delta_total(
-            design.delta, guaranteed, rounds=design.rounds, members=design.members
-        )
+        total = delta_total(design.delta, guaranteed, rounds=design.rounds, members=design.members)
     return Plan(
         design=design,
         checks=checks,
@@ -258,13 +256,15 @@ def _pine(name: str, what: str, design: StudyDesign, bound: int) -> Check:
             alpha=None,
         )
     except ParameterError as error:
-        return Check(name, False, f"PINE cannot prove the norm {bound} of {what}: {error}")
+        return Check(
+            name, ok=False, explanation=f"PINE cannot prove the norm {bound} of {what}: {error}"
+        )
     size = parameters.field.encoded_size
     return Check(
         name,
-        True,
-        f"PINE proves the norm {bound} of {what} in {parameters.field.name} ({size} bytes per "
-        f"coordinate, wraparound bound {parameters.wr_check_bound})",
+        ok=True,
+        explanation=f"PINE proves the norm {bound} of {what} in {parameters.field.name} "
+        f"({size} bytes per coordinate, wraparound bound {parameters.wr_check_bound})",
     )
 
 
@@ -320,7 +320,7 @@ def _prices(design: StudyDesign) -> tuple[int, ...]:
 def _budget(design: StudyDesign) -> Check:
     budget = nano_rho_budget(design.epsilon, design.delta)
     if design.noise_variance < LEAST_NOISE_VARIANCE:
-        return Check("budget", False, "noise with σ_h below 2 has no price")
+        return Check("budget", ok=False, explanation="noise with σ_h below 2 has no price")
     spent = design.rounds * max(_prices(design))
     return Check(
         "budget",
@@ -450,7 +450,16 @@ def _shifted(design: StudyDesign, shift: int) -> StudyDesign | None:
 
 def _difference(before: StudyDesign, after: StudyDesign) -> str:
     """What changes, as ``name old → new`` pairs."""
-    names = ("variant", "proofs", "proofs_norm_equality", "clip", "scale_bits", "noise_variance", "honest", "rounds")
+    names = (
+        "variant",
+        "proofs",
+        "proofs_norm_equality",
+        "clip",
+        "scale_bits",
+        "noise_variance",
+        "honest",
+        "rounds",
+    )
     return ", ".join(
         f"{name} {getattr(before, name)} → {getattr(after, name)}"
         for name in names

@@ -148,11 +148,11 @@ def open_share(
 def _context(where: RoundId, reporter: Reporter, share: int) -> SealContext:
     return SealContext(
         chain_id=where.chain_id,
-        contract=where.contract,
+        contract=bytes(where.contract),
         study=where.study,
         round=where.round,
         role="noise" if reporter.role == "noise" else "site",
-        party=reporter.party,
+        party=bytes(reporter.party),
         candidate=reporter.candidate if reporter.role == "noise" else None,
         share=share,
     )

@@ -76,18 +76,18 @@ class Records:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Preprocessing:
-    """Constants of (x - shift)/scale; they stand in the terms, as plain decimal numbers."""
+    """Constants of (x - centre)/spread; they stand in the terms, as plain decimal numbers."""
 
     columns: tuple[str, ...]
     """Name of each feature, in the order of the rows."""
-    shift: tuple[float, ...]
+    centre: tuple[float, ...]
     """a: mean of each feature over the public records, rounded to two digits."""
-    scale: tuple[float, ...]
+    spread: tuple[float, ...]
     """b: standard deviation of each feature over the public records, rounded to two digits."""
 
     def apply(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Raw features of shape (n, 30) as rows of shape (n, 31)."""
-        return with_intercept((features - np.array(self.shift)) / np.array(self.scale))
+        return with_intercept((features - np.array(self.centre)) / np.array(self.spread))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,14 +138,12 @@ def load(seed: int, split: SplitParameters = SplitParameters()) -> HospitalData:
     )
 
 
-def _preprocessing(
-    columns: tuple[str, ...], public_features: NDArray[np.float64]
-) -> Preprocessing:
+def _preprocessing(columns: tuple[str, ...], public_features: NDArray[np.float64]) -> Preprocessing:
     """Two significant digits: enough for learning, and short enough to read in the terms."""
     return Preprocessing(
         columns=columns,
-        shift=tuple(float(f"{value:.2g}") for value in public_features.mean(axis=0)),
-        scale=tuple(float(f"{value:.2g}") for value in public_features.std(axis=0)),
+        centre=tuple(float(f"{value:.2g}") for value in public_features.mean(axis=0)),
+        spread=tuple(float(f"{value:.2g}") for value in public_features.std(axis=0)),
     )
 
 

@@ -5,8 +5,9 @@ alone. Format: magic (16 bytes), SHA-256 of the payload (32), payload. The check
 and altered files; it is no defence against whoever can write as the owner, and neither is anything
 here against an older file of the same owner put back in place.
 
-One process writes a file. A second one that writes it at the same moment gets a `StateFileError`,
-never a mixture of both. Replacing a file does not wipe the old bytes from the disk.
+One process writes a file; nothing here locks it. Of two that write it at the same moment one may
+get a `StateFileError`, or the later one wins, but the file is never a mixture of both. Replacing a
+file does not wipe the old bytes from the disk.
 """
 
 import os

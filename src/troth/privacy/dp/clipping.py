@@ -88,7 +88,8 @@ class Coins:
         """
         source = np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=(attempt,)))
         words = source.random_raw((int(records.max()) + 1) * dimension)
-        return (words.reshape(-1, dimension)[records] >> np.uint64(11)) * 2.0**-53
+        drawn = words.reshape(-1, dimension)[records] >> np.uint64(11)
+        return np.ldexp(drawn.astype(np.float64), -53)
 
 
 def integer_sum(
@@ -141,8 +142,11 @@ def clip_records(gradients: NDArray[np.float64], record_clip: float) -> NDArray[
         peak = np.where(np.isfinite(peak), peak, np.nan)
         unit = rows / np.where(peak == 0, 1.0, peak)
         unit_norm = np.sqrt((unit * unit).sum(axis=1, keepdims=True))
-        length = np.minimum(peak * unit_norm, record_clip)  # the product may be inf: then record_clip
-        return unit * (length / np.where(unit_norm == 0, 1.0, unit_norm))
+        length = np.minimum(
+            peak * unit_norm, record_clip
+        )  # the product may be inf: then record_clip
+        clipped: NDArray[np.float64] = unit * (length / np.where(unit_norm == 0, 1.0, unit_norm))
+        return clipped
 
 
 def round_records(
@@ -173,7 +177,7 @@ def round_records(
     dimension = scaled.shape[1]
     rounded = np.zeros(scaled.shape, dtype=np.int64)
     # Entries above Δ cannot fit; the others, and only they, convert to int64 safely.
-    waiting = np.flatnonzero((np.abs(scaled) <= clip).all(axis=1))
+    waiting: NDArray[np.intp] = np.flatnonzero((np.abs(scaled) <= clip).all(axis=1))
     for attempt in range(1 + REDRAWS):
         if waiting.size == 0:
             return rounded
@@ -197,7 +201,8 @@ def _keep_fitting(
     exact = np.square(np.where(plausible[:, None], candidates, 0)).sum(axis=1)
     fits = plausible & (exact <= clip**2)
     rounded[waiting[fits]] = candidates[fits]
-    return waiting[~fits]
+    left: NDArray[np.intp] = waiting[~fits]
+    return left
 
 
 def _record_numbers(

@@ -2,8 +2,9 @@
 
 The unit is 10^-9 of zero-concentrated differential privacy (Bun & Steinke, arXiv 1605.02065 v1,
 Definition 1.1). One discrete Gaussian of variance σ² per coordinate added to an integer vector of
-sensitivity S costs S²/(2σ²) exactly (Canonne, Kamath & Steinke, arXiv 2004.00010 v4, Theorem 14). A sum of h of them costs that much of the summed variance, plus a slack that
-vanishes with σ_h (Kairouz, Liu & Steinke, arXiv 2102.06387 v1, Theorem 1); one nano covers it.
+sensitivity S costs S²/(2σ²) exactly (Canonne, Kamath & Steinke, arXiv 2004.00010 v4, Theorem
+14). A sum of h of them costs that much of the summed variance, plus a slack that vanishes with
+σ_h (Kairouz, Liu & Steinke, arXiv 2102.06387 v1, Theorem 1); one nano covers it.
 """
 
 import math

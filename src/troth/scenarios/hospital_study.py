@@ -1,0 +1,239 @@
+"""The hospitals' study: who takes part, what they hold, the terms they agree on, how they train.
+
+Four hospitals and a fifth site that lies once hold data; two organisations aggregate.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from troth.domain import merkle
+from troth.domain import terms as document
+from troth.domain.terms import (
+    ModelTerms,
+    PreprocessingTerms,
+    PrivacyTerms,
+    QuorumTerms,
+    SecaggTerms,
+    SiteTerms,
+    Terms,
+    WindowTerms,
+)
+from troth.learning.logistic import record_gradients
+from troth.learning.model import Model
+from troth.ledger.account import Account
+from troth.ledger.client import DevelopmentLedger
+from troth.privacy.dp.accounting import nano_rho_budget
+from troth.privacy.dp.clipping import Coins, clip_for, integer_sum
+from troth.privacy.plan import StudyDesign
+from troth.roles.reporting import Sharer, share_honestly
+from troth.roles.trainer import Train, Trainer
+from troth.round.study import Study
+from troth.scenarios.consortium import (
+    AGGREGATOR,
+    SITE,
+    Consortium,
+    Dataset,
+    Organisation,
+    RandomBytes,
+    found,
+)
+from troth.scenarios.hospital_records import DIMENSION, HospitalData, Records, StudyParameters
+from troth.storage.blobs import BlobStore
+from troth.testing.forgers import shard_over_norm
+
+EPSILON, DELTA = 2.0, 1e-5
+VARIANT, PROOFS, NORM_PROOFS = "Pine32HmacSha256Aes128", 5, 3
+LIAR, LIE_ROUND, LIE_FACTOR = 4, 2, 100
+WINDOW = 600
+COMMITTEE = 2
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who takes part: the five sites (the last one lies), the two aggregators."""
+
+    sites: tuple[Organisation, ...]
+    aggregators: tuple[Organisation, ...]
+
+    @property
+    def organisations(self) -> tuple[Organisation, ...]:
+        """Everybody, aggregators last."""
+        return self.sites + self.aggregators
+
+
+def cast(random_bytes: RandomBytes) -> Cast:
+    """New accounts for everybody, from the operating system's randomness."""
+    sites = [f"hospital {number}" for number in (1, 2, 3, 4)] + ["fifth site"]
+    aggregators = ["aggregator 1", "aggregator 2"]
+    return Cast(
+        tuple(Organisation(label, SITE, Account(random_bytes(32))) for label in sites),
+        tuple(Organisation(label, AGGREGATOR, Account(random_bytes(32))) for label in aggregators),
+    )
+
+
+def establish(
+    players: Cast,
+    ledger: DevelopmentLedger,
+    store: BlobStore,
+    folder: Path,
+    data: HospitalData,
+    parameters: StudyParameters,
+    random_bytes: RandomBytes,
+) -> tuple[Consortium, list[Dataset]]:
+    """Deploy the contracts, register every dataset, open every budget."""
+    consortium = found(ledger, store, players.organisations, folder, random_bytes)
+    budget = nano_rho_budget(EPSILON, DELTA)
+    datasets = []
+    for place, site in enumerate(players.sites):
+        rows = _private_rows(data, place)
+        root = merkle.root([row.tobytes() for row in rows], random_bytes(32))
+        datasets.append(consortium.register(site, root, parameters.record_bound, budget))
+    return consortium, datasets
+
+
+def _private_rows(data: HospitalData, place: int) -> NDArray[np.float64]:
+    """What a site holds; the fifth site holds one empty record, and sends nothing honest anyway."""
+    if place == LIAR:
+        return np.zeros((1, DIMENSION))
+    hospital = data.hospitals[place]
+    return np.column_stack([hospital.rows, hospital.labels])
+
+
+def hospital_terms(
+    name: str,
+    purpose: str,
+    players: Cast,
+    datasets: list[Dataset],
+    chain_id: int,
+    data: HospitalData,
+    parameters: StudyParameters,
+) -> Terms:
+    """The terms of a study over the hospitals' datasets."""
+    design = StudyDesign(
+        variant=VARIANT,
+        members=COMMITTEE,
+        dimension=DIMENSION,
+        record_bounds=tuple(dataset.record_bound for dataset in datasets),
+        weights=(1,) * len(datasets),
+        clip=parameters.clip,
+        scale_bits=parameters.scale_bits,
+        noise_variance=parameters.noise_variance,
+        honest=parameters.honest,
+        rounds=parameters.rounds,
+        delta=DELTA,
+        epsilon=EPSILON,
+        proofs=PROOFS,
+        proofs_norm_equality=NORM_PROOFS,
+    )
+    return Terms(
+        format=document.FORMAT,
+        name=name,
+        purpose=purpose,
+        chain_id=chain_id,
+        mode="A",
+        committee=tuple(str(item.account.address) for item in players.aggregators),
+        sites=tuple(
+            SiteTerms(
+                account=str(site.account.address),
+                weight=1,
+                version="0x" + dataset.version.hex(),
+                lineage="0x" + dataset.lineage.hex(),
+                record_bound=dataset.record_bound,
+            )
+            for site, dataset in zip(players.sites, datasets, strict=True)
+        ),
+        rounds=parameters.rounds,
+        max_aborts=3,
+        quorum=QuorumTerms(min_sites=3, min_weight=3),
+        windows=WindowTerms(*(WINDOW,) * 11),
+        secagg=SecaggTerms(
+            variant=VARIANT,
+            proofs=PROOFS,
+            proofs_norm_equality=NORM_PROOFS,
+            num_wr_checks=design.num_wr_checks,
+            num_wr_successes=design.num_wr_successes,
+            site_norm_bound=design.site_norm_bound,
+            noise_norm_bound=design.noise_norm_bound,
+        ),
+        privacy=PrivacyTerms(
+            unit="record",
+            neighbours="add-or-remove-one",
+            mechanism="discrete-gaussian",
+            clip=parameters.clip,
+            scale_bits=parameters.scale_bits,
+            noise_variance=parameters.noise_variance,
+            honest=parameters.honest,
+            noise_candidates=1,
+            delta=DELTA,
+            epsilon=EPSILON,
+        ),
+        model=ModelTerms(
+            name="logistic-regression",
+            loss="logistic",
+            optimiser="sgd-momentum",
+            dimension=DIMENSION,
+            learning_rate=parameters.learning_rate,
+            momentum=parameters.momentum,
+            normaliser=parameters.normaliser,
+        ),
+        preprocessing=PreprocessingTerms(
+            columns=data.preprocessing.columns,
+            shift=data.preprocessing.centre,
+            scale=data.preprocessing.spread,
+        ),
+    )
+
+
+def training(records: Records, terms: Terms, seed: int, place: int) -> Train:
+    """Local training of an honest hospital: clipped, rounded, summed per-record gradients.
+
+    ``seed`` drives the rounding, so that a run can be repeated; the guarantee does not rest on it.
+    """
+    numbers = np.arange(len(records))
+    privacy = terms.privacy
+    record_clip = clip_for(privacy.clip, privacy.scale_bits, terms.model.dimension)
+
+    def train(model: Model, number: int) -> NDArray[np.int64]:
+        gradients = record_gradients(model.weights, records.rows, records.labels)
+        return integer_sum(
+            gradients,
+            numbers,
+            clip=privacy.clip,
+            record_clip=record_clip,
+            scale_bits=privacy.scale_bits,
+            coins=Coins((seed, place, number)),
+        )
+
+    return train
+
+
+def lying(terms: Terms) -> Train:
+    """The fifth site: a valid empty update, but in one round one that is far too long."""
+
+    def train(_: Model, number: int) -> NDArray[np.int64]:
+        update = np.zeros(DIMENSION, dtype=np.int64)
+        if number == LIE_ROUND:
+            update[0] = LIE_FACTOR * terms.secagg.site_norm_bound
+        return update
+
+    return train
+
+
+def lying_sharer(number: int) -> Sharer:
+    """A forged proof of a false norm for the long update, an honest sharing otherwise."""
+    return shard_over_norm if number == LIE_ROUND else share_honestly
+
+
+def trainers(
+    study: Study, data: HospitalData, seed: int, random_bytes: RandomBytes
+) -> list[Trainer]:
+    """The five sites' roles."""
+    honest = [
+        Trainer(study, account, training(records, study.terms, seed, place), random_bytes)
+        for place, (account, records) in enumerate(zip(study.sites, data.hospitals, strict=False))
+    ]
+    liar = Trainer(study, study.sites[LIAR], lying(study.terms), random_bytes, sharer=lying_sharer)
+    return [*honest, liar]

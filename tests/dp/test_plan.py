@@ -1,0 +1,176 @@
+"""Designs that fit, every way not to, and proposals that really do."""
+
+from dataclasses import replace
+
+import pytest
+
+from troth.errors import ParameterError
+from troth.privacy.plan import Plan, StudyDesign, plan
+
+HOSPITALS = StudyDesign(
+    variant="Pine32HmacSha256Aes128",
+    members=2,
+    dimension=31,
+    record_bounds=(256,) * 5,
+    weights=(1,) * 5,
+    clip=128,
+    scale_bits=7,
+    noise_variance=1232**2,
+    honest=1,
+    rounds=20,
+    delta=1e-5,
+    epsilon=2.0,
+    proofs=5,
+    proofs_norm_equality=3,
+)
+
+
+def failed(result: Plan) -> set[str]:
+    return {check.name for check in result.failed}
+
+
+def test_the_hospitals_fit():
+    result = plan(HOSPITALS)
+    assert result.fits
+    assert all(check.ok for check in result.checks)
+    assert result.proposals == ()
+    assert result.site_norm_bound == 32_768
+    assert result.noise_norm_bound == 18_465
+    assert result.record_clip == pytest.approx(0.99425, abs=1e-5)
+    assert result.nano_rho_per_round == (5_397_201,) * 5
+    assert result.epsilon_guaranteed == pytest.approx(1.9968, abs=5e-5)
+    assert result.epsilon_tight == pytest.approx(1.8365, abs=5e-5)
+    assert result.delta_total == pytest.approx(1e-5, rel=1e-6)
+
+
+def test_all_failures_are_listed_at_once():
+    design = replace(
+        HOSPITALS, clip=4096, scale_bits=12, noise_variance=1232**2 * 1024, honest=2, rounds=99
+    )
+    result = plan(design)
+    assert failed(result) == {"pine_site", "pine_noise", "honest", "budget"}
+    assert not result.fits
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({"clip": 1024, "scale_bits": 10, "noise_variance": 9856**2}, {"pine_site", "pine_noise"}),
+        ({"rounds": 25}, {"budget"}),
+        ({"noise_variance": 3}, {"noise_floor", "budget"}),
+        ({"honest": 2}, {"honest"}),
+        ({"weights": (1, 1, 1, 1, 70_000), "epsilon": 1e9}, {"no_wrap"}),
+        ({"dimension": 70_000}, {"pine_noise", "record_clip"}),
+        ({"weights": (1, 1, 1, 1, 3)}, {"budget"}),
+        ({"num_wr_checks": 10}, {"pine_site", "pine_noise"}),
+        (
+            {"members": 3, "honest": 2, "noise_variance": 4, "dimension": 6 * 10**7},
+            {"sum_slack", "record_clip", "budget"},
+        ),
+        ({"clip": 2**31, "epsilon": 1e9}, {"pine_site", "record_clip", "no_wrap", "budget"}),
+    ],
+)
+def test_each_failure_by_name(change, names):
+    result = plan(replace(HOSPITALS, **change))
+    assert failed(result) == names
+    for check in result.checks:
+        assert check.explanation
+        assert "\n" not in check.explanation
+
+
+def test_exact_step_fails_beyond_two_to_53():
+    design = replace(
+        HOSPITALS, variant="Pine128", proofs=None, proofs_norm_equality=None, weights=(2**40,) * 5
+    )
+    assert "exact_step" in failed(plan(design))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"clip": 1024, "scale_bits": 10, "noise_variance": 9856**2},
+        {"rounds": 25},
+        {"noise_variance": 3, "honest": 2},
+        {"dimension": 60_000},
+        {"dimension": 100_000},
+        {"weights": (1, 1, 1, 1, 3)},
+        {"variant": "Pine64", "proofs": None, "proofs_norm_equality": None, "rounds": 30},
+    ],
+)
+def test_proposals_fit_and_say_what_changes(change):
+    design = replace(HOSPITALS, **change)
+    result = plan(design)
+    assert result.proposals
+    seen = set()
+    for proposal in result.proposals:
+        assert plan(proposal.design).fits
+        assert proposal.design != design
+        assert " → " in proposal.changes
+        for kept in ("dimension", "members", "record_bounds", "weights", "delta", "epsilon"):
+            assert getattr(proposal.design, kept) == getattr(design, kept)
+        seen.add(proposal.design)
+    assert len(seen) == len(result.proposals)
+
+
+def test_cheapest_field_comes_first_then_coarser_integers():
+    design = replace(HOSPITALS, clip=1024, scale_bits=10, noise_variance=9856**2)
+    bigger, coarser = (proposal.design for proposal in plan(design).proposals)
+    assert bigger == replace(design, variant="Pine40HmacSha256Aes128")
+    assert coarser == HOSPITALS
+
+
+def test_too_many_rounds_get_more_noise_or_fewer_rounds():
+    design = replace(HOSPITALS, rounds=25)
+    noisier, shorter = (proposal.design for proposal in plan(design).proposals)
+    assert noisier.rounds == 25
+    less = replace(noisier, noise_variance=noisier.noise_variance - 1)
+    assert plan(noisier).fits
+    assert failed(plan(less)) == {"budget"}
+    assert shorter == HOSPITALS
+
+
+def test_waste_is_advice():
+    design = replace(HOSPITALS, variant="Pine40HmacSha256Aes128", dimension=60_000)
+    result = plan(design)
+    assert result.fits
+    (advice,) = (check for check in result.checks if not check.ok)
+    assert advice.name == "clip_use"
+    assert "12.30 times" in advice.explanation
+    (proposal,) = result.proposals
+    assert all(check.ok for check in plan(proposal.design).checks)
+
+
+def test_small_noise_against_rounding_is_advice():
+    result = plan(replace(HOSPITALS, noise_variance=4, epsilon=1e9, rounds=1))
+    assert result.fits
+    assert {check.name for check in result.checks if not check.ok} == {"rounding"}
+    assert result.epsilon_tight is None
+
+
+def test_nothing_near_fits():
+    result = plan(replace(HOSPITALS, epsilon=1e-9, delta=1e-9))
+    assert result.proposals == ()
+    assert failed(result) == {"budget"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"variant": "Pine16"},
+        {"members": 1},
+        {"members": 6},
+        {"dimension": 0},
+        {"record_bounds": (256,) * 4},
+        {"record_bounds": (), "weights": ()},
+        {"record_bounds": (0,) * 5},
+        {"weights": (0,) * 5},
+        {"scale_bits": -1},
+        {"rounds": 0},
+        {"delta": 0.0},
+        {"epsilon": 0.0},
+        {"epsilon": float("nan")},
+    ],
+)
+def test_values_that_no_study_has_are_refused(change):
+    with pytest.raises(ParameterError):
+        replace(HOSPITALS, **change)
