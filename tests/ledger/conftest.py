@@ -4,12 +4,15 @@ import importlib
 import itertools
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 
 from troth.errors import EngineUnavailable
-from troth.ledger import engines, generate
+from troth.ledger import abi, engines, generate
 from troth.ledger.account import Account
+from troth.ledger.address import Address
 from troth.ledger.artifact import Artifact
 
 PROBE = Path(__file__).parent / "probe"
@@ -61,3 +64,33 @@ def ledger(request, probe):
         pytest.skip(str(problem))
     with opened:
         yield opened
+
+
+def values(kind: abi.Type) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one per type
+    """A hypothesis strategy for the values of one ABI type."""
+    match kind:
+        case abi.Uint(bits):
+            return st.integers(0, 2**bits - 1)
+        case abi.Int(bits):
+            return st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        case abi.Bool():
+            return st.booleans()
+        case abi.AddressType():
+            return st.binary(min_size=20, max_size=20).map(Address)
+        case abi.FixedBytes(length):
+            return st.binary(min_size=length, max_size=length)
+        case abi.DynamicBytes():
+            return st.binary(max_size=70)
+        case abi.Text():
+            return st.text(max_size=20)
+        case abi.Array(item, count):
+            fewest, most = (0, 3) if count is None else (count, count)
+            return st.lists(values(item), min_size=fewest, max_size=most).map(tuple)
+        case abi.Struct(cls, members):
+            return st.tuples(*map(values, members)).map(lambda parts: cls(*parts))
+    raise AssertionError(kind)
+
+
+@pytest.fixture(scope="session")
+def values_of():
+    return values

@@ -1,9 +1,10 @@
 """The codecs: strict both ways, and the same bytes as another implementation."""
 
 from dataclasses import dataclass
+from typing import Any
 
-import eth_abi
 import pytest
+from eth_abi.abi import encode as encode_elsewhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,7 +49,7 @@ TYPES = (
 )
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """A value as eth_abi takes it."""
     if isinstance(value, Address):
         return str(value)
@@ -60,29 +61,24 @@ def plain(value):
 
 
 @st.composite
-def typed_values(draw, values):
+def typed_values(draw, values_of):
     types = draw(st.lists(st.sampled_from(TYPES), max_size=4))
-    return types, tuple(draw(values(kind)) for kind in types)
-
-
-@pytest.fixture(scope="module")
-def values(load_strategies):
-    return load_strategies.values
+    return types, tuple(draw(values_of(kind)) for kind in types)
 
 
 @settings(deadline=None)
 @given(data=st.data())
-def test_the_bytes_are_those_of_another_implementation(data, values):
-    types, chosen = data.draw(typed_values(values))
+def test_the_bytes_are_those_of_another_implementation(data, values_of):
+    types, chosen = data.draw(typed_values(values_of))
     encoded = abi.encode(types, chosen)
-    assert encoded == eth_abi.encode([kind.name for kind in types], [plain(v) for v in chosen])
+    assert encoded == encode_elsewhere([kind.name for kind in types], [plain(v) for v in chosen])
     assert abi.decode(types, encoded) == chosen
 
 
 @settings(deadline=None)
 @given(data=st.data())
-def test_any_change_of_the_bytes_gives_another_value_or_is_refused(data, values):
-    types, chosen = data.draw(typed_values(values).filter(lambda pair: pair[0]))
+def test_any_change_of_the_bytes_gives_another_value_or_is_refused(data, values_of):
+    types, chosen = data.draw(typed_values(values_of).filter(lambda pair: pair[0]))
     encoded = bytearray(abi.encode(types, chosen))
     at = data.draw(st.integers(0, len(encoded) - 1))
     encoded[at] ^= data.draw(st.integers(1, 255))
@@ -96,8 +92,8 @@ def test_any_change_of_the_bytes_gives_another_value_or_is_refused(data, values)
 
 @settings(deadline=None)
 @given(data=st.data())
-def test_shorter_and_longer_bytes_are_refused(data, values):
-    types, chosen = data.draw(typed_values(values).filter(lambda pair: pair[0]))
+def test_shorter_and_longer_bytes_are_refused(data, values_of):
+    types, chosen = data.draw(typed_values(values_of).filter(lambda pair: pair[0]))
     encoded = abi.encode(types, chosen)
     with pytest.raises(DecodeError):
         abi.decode(types, encoded + b"\0")

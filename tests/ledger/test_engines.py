@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from eth_account import Account as EthAccount
@@ -15,8 +16,11 @@ from troth.errors import (
     WrongChain,
 )
 from troth.ledger import engines, evidence
+from troth.ledger.account import Account
 from troth.ledger.address import ZERO
 from troth.ledger.backend import TimeControl
+from troth.ledger.client import DevelopmentLedger, Ledger
+from troth.ledger.interface import Call
 
 LIMIT = 1000
 
@@ -27,9 +31,9 @@ def deployed(ledger, account, artifact):
     return ledger
 
 
-def raw_call(ledger, account, call, **changes):
+def raw_call(ledger: Ledger, account: Account, call: Call[Any], **changes: Any) -> bytes:
     """A signed call, as another program would have made it."""
-    fields = {
+    fields: dict[str, Any] = {
         "type": evidence.DYNAMIC_FEE,
         "chain_id": ledger.chain_id,
         "nonce": ledger.nonce(account.address),
@@ -44,7 +48,7 @@ def raw_call(ledger, account, call, **changes):
     return evidence.sign(unsigned, account.sign)
 
 
-def make_final(ledger, number):
+def make_final(ledger: DevelopmentLedger, number: int) -> None:
     while ledger.final().number < number:
         ledger.advance(1)
 

@@ -12,7 +12,13 @@ from troth.privacy.secagg.pine import Pine
 Play = Callable[[Pine, bytes, bytes, PublicShare, Sequence[InputShare]], list[OutputShare]]
 
 
-def _play(pine, verify_key, nonce, public_share, input_shares):
+def _play(
+    pine: Pine,
+    verify_key: bytes,
+    nonce: bytes,
+    public_share: PublicShare,
+    input_shares: Sequence[InputShare],
+) -> list[OutputShare]:
     """Verify one report as its aggregators do, through encoded messages only."""
     states, sent = [], []
     for agg_id, share in enumerate(input_shares):
@@ -36,12 +42,12 @@ def play() -> Play:
 
 
 @pytest.fixture(params=sorted(VARIANTS))
-def variant(request) -> str:
-    return request.param
+def variant(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-def small(variant) -> Pine:
+def small(variant: str) -> Pine:
     """A small instance of each variant, with everything that costs time cut down."""
     return Pine(
         variant,

@@ -4,13 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from troth.errors import DecodeError, EncodingError
-from troth.privacy.secagg.field import FIELD32, FIELD40, FIELD64, FIELD128
+from troth.privacy.secagg.field import FIELD32, FIELD40, FIELD64, FIELD128, Elements, Field
 
 FIELDS = [FIELD32, FIELD40, FIELD64, FIELD128]
 each_field = pytest.mark.parametrize("field", FIELDS, ids=repr)
 
 
-def elements(field):
+def elements(field: Field) -> st.SearchStrategy[int]:
     q = field.modulus
     edges = {0, 1, 2, q - 1, q - 2, q // 2, q // 2 + 1, 2**32 - 1, 2**32, 2**32 + 1, q - 2**32}
     return st.one_of(
@@ -18,11 +18,11 @@ def elements(field):
     )
 
 
-def pairs(field):
+def pairs(field: Field) -> st.SearchStrategy[list[tuple[int, int]]]:
     return st.lists(st.tuples(elements(field), elements(field)), min_size=1, max_size=20)
 
 
-def plain(values):
+def plain(values: Elements) -> list[int]:
     return [int(value) for value in values]
 
 

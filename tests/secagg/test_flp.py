@@ -3,14 +3,17 @@ import pytest
 
 from troth.errors import ReportRejected
 from troth.privacy.secagg.circuits import NormEquality, Validity
-from troth.privacy.secagg.field import FIELD32, FIELD40, FIELD64, FIELD128
+from troth.privacy.secagg.encoding import encode_prefix
+from troth.privacy.secagg.field import FIELD32, FIELD40, FIELD64, FIELD128, Elements, Field
 from troth.privacy.secagg.flp import Flp, split_rows
 from troth.privacy.secagg.ntt import evaluate, interpolate
+from troth.privacy.secagg.pine import Pine
+from troth.privacy.secagg.wraparound import encode_results
 
 FIELDS = [FIELD32, FIELD40, FIELD64, FIELD128]
 
 
-def uniform(field, rng, *shape):
+def uniform(field: Field, rng: np.random.Generator, *shape: int) -> Elements:
     integers = [int.from_bytes(rng.bytes(32), "big") % field.modulus for _ in range(np.prod(shape))]
     return field.vector(integers).reshape(shape)
 
@@ -32,16 +35,13 @@ def test_transform_evaluates_at_roots_of_unity(field, size, rng):
     assert np.array_equal(interpolate(field, values), coefficients)
 
 
-def flps(pine):
+def flps(pine: Pine) -> list[Flp]:
     return [Flp(circuit(pine.parameters), 2) for circuit in (NormEquality, Validity)]
 
 
-def statement(pine):
-    """A valid measurement with the results of its checks: a zero vector, no signs needed."""
+def statement(pine: Pine) -> Elements:
+    """A valid measurement, with wraparound results that are all zero."""
     results = np.zeros(pine.parameters.num_wr_checks, dtype=np.int64)
-    from troth.privacy.secagg.encoding import encode_prefix
-    from troth.privacy.secagg.wraparound import encode_results
-
     vector = np.array([3, -4, 0, 0, 12])
     return np.concatenate(
         [

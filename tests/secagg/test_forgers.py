@@ -5,6 +5,7 @@ import pytest
 
 from troth.errors import ParameterError, ReportRejected
 from troth.privacy.secagg.encoding import encode_prefix
+from troth.privacy.secagg.messages import HelperShare, LeaderShare
 from troth.privacy.secagg.pine import Pine
 from troth.privacy.secagg.sharing import share_encoded
 from troth.privacy.secagg.wraparound import encode_results
@@ -50,8 +51,11 @@ def test_a_norm_that_wraps_around_is_refused(small, refused):
 
 def test_a_wraparound_vector_has_norm_zero_in_the_field(small, rng):
     _, inputs = forgers.shard_wraparound(small, bytes(16), rng.bytes(small.RAND_SIZE))
-    helper = small.derive.measurement_share(inputs[1].measurement_seed, 1)
-    gradient = small.field.add(inputs[0].measurement[:5], helper.next_vec(small.field, 5))
+    leader, seeds = inputs
+    assert isinstance(leader, LeaderShare)
+    assert isinstance(seeds, HelperShare)
+    helper = small.derive.measurement_share(seeds.measurement_seed, 1)
+    gradient = small.field.add(leader.measurement[:5], helper.next_vec(small.field, 5))
     assert small.field.inner(gradient[None], gradient)[0] == 0
     assert max(abs(int(x)) for x in small.field.to_signed(gradient)) > small.field.modulus // 4
 

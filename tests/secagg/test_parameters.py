@@ -1,4 +1,5 @@
 import itertools
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,13 @@ from troth.privacy.secagg.pine import Pine
 PINE32 = "Pine32HmacSha256Aes128"
 
 
-def make(variant=PINE32, **changes):
-    usual = {"shares": 2, "dimension": 31, "num_frac_bits": 7, "l2_norm_bound": 32768}
+def make(variant: str = PINE32, **changes: Any) -> Pine:
+    usual: dict[str, Any] = {
+        "shares": 2,
+        "dimension": 31,
+        "num_frac_bits": 7,
+        "l2_norm_bound": 32768,
+    }
     return Pine(variant, **{**usual, **changes})
 
 

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ FILES = (
 )
 
 
-def instance(name, vector):
-    variant = name.split("_")[0]
+def instance(name: str, vector: dict[str, Any]) -> Pine:
+    variant = name.partition("_")[0]
     chosen = ("proofs", "proofs_norm_equality") if "Hmac" in variant else ("alpha",)
     keys = (
         *("shares", "dimension", "num_frac_bits", "l2_norm_bound", "chunk_length"),

@@ -6,14 +6,13 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from troth.errors import ParameterError
-from troth.privacy.secagg import xof as module
 from troth.privacy.secagg.field import FIELD32, FIELD40, FIELD64, FIELD128
 from troth.privacy.secagg.xof import XofHmacSha256Aes128, XofTurboShake128
 
 XOFS = [XofTurboShake128, XofHmacSha256Aes128]
 
 
-def blocks(digest, count):
+def blocks(digest: bytes, count: int) -> bytes:
     """The keystream block by block, without any counter mode."""
     encrypt = Cipher(algorithms.AES128(digest[:16]), modes.ECB()).encryptor().update
     first = int.from_bytes(digest[24:], "big")
@@ -30,7 +29,7 @@ def test_hmac_xof_is_counter_mode_under_the_hmac():
 @pytest.mark.parametrize("before", [0, 1, 2, 3])
 def test_hmac_xof_counter_wraps_without_carry(monkeypatch, before):
     digest = bytes(range(16)) + b"\xff" * 8 + (2**64 - before - 1).to_bytes(8, "big")
-    monkeypatch.setattr(module.hmac, "digest", lambda *_: digest)
+    monkeypatch.setattr(hmac, "digest", lambda *_: digest)
     expected = blocks(digest, 8)
     for cut in (1, 16, 17, 32, 100):
         stream = XofHmacSha256Aes128(bytes(32), b"", b"")

@@ -16,7 +16,7 @@ from troth.privacy.secagg.parameters import Parameters
 from troth.privacy.secagg.xof import Xof
 
 _SIGNS = np.array([-1, 0, 0, 1], dtype=np.int8)
-_SIGNS_AT_ONCE = 1 << 20
+_SIGNS_AT_ONCE = 1 << 20  # bounds the memory of one step, not the result
 
 
 def run_checks(parameters: Parameters, xof: Xof, gradient: Elements) -> Elements:

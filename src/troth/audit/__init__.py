@@ -1,0 +1,1 @@
+"""One file that proves a study: writing it, reading it, and recomputing every claim in it."""

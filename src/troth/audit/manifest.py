@@ -1,0 +1,138 @@
+"""The manifest: what every member of a bundle is by digest, and where a changed one differs.
+
+Besides its digest and size every member has one short digest for each KiB of it. They prove nothing
+that the digest does not; they say *where* a member was changed, and which of the two lies when a
+member and the manifest disagree.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from troth.domain import records
+from troth.domain.hashing import digest
+from troth.errors import BundleFalse, DecodeError
+
+NAME = "manifest.json"
+FORMAT = "troth/bundle/v1"
+CHUNK = 1024
+_CHUNK_DIGEST = 8
+
+
+@dataclass(frozen=True)
+class MemberEntry:
+    """What the manifest says of one member."""
+
+    name: str
+    digest: bytes
+    """SHA-256."""
+    size: int
+    """Bytes."""
+    chunks: tuple[bytes, ...]
+    """The first 8 bytes of the SHA-256 of each KiB, in order."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All members but the manifest itself, sorted by name."""
+
+    format: str
+    members: tuple[MemberEntry, ...]
+
+    def encode(self) -> bytes:
+        """The member's bytes."""
+        return records.encode(self)
+
+
+def make(members: Mapping[str, bytes]) -> Manifest:
+    """The manifest of these members."""
+    return Manifest(FORMAT, tuple(_entry(name, members[name]) for name in sorted(members)))
+
+
+def verify(data: bytes, members: Mapping[str, bytes]) -> None:
+    """Check every member against the manifest.
+
+    Args:
+        data: the manifest's bytes.
+        members: all other members.
+
+    Raises:
+        BundleFalse: naming the member and the offset where it differs, or the manifest's field.
+    """
+    try:
+        found = records.decode(Manifest, data, NAME)
+    except DecodeError as problem:
+        raise BundleFalse(NAME, "document", "a manifest", str(problem)) from problem
+    if found.format != FORMAT:
+        raise BundleFalse(NAME, "format", found.format, FORMAT)
+    listed = [entry.name for entry in found.members]
+    if listed != sorted(set(listed)):
+        raise BundleFalse(NAME, "members", "names in their order", "a name twice or out of order")
+    for name in sorted(set(listed) ^ members.keys()):
+        if name in members:
+            raise BundleFalse(name, "member", "to belong to the bundle", "not in the manifest")
+        raise BundleFalse(name, "member", "to be in the bundle, by the manifest", "no such member")
+    for entry in found.members:
+        _compare(entry, members[entry.name])
+
+
+def _compare(claimed: MemberEntry, content: bytes) -> None:
+    true = _entry(claimed.name, content)
+    if claimed == true:
+        return
+    if claimed.digest != true.digest and claimed.chunks != true.chunks:
+        raise BundleFalse(claimed.name, *_difference(claimed, content, true))
+    # All else agrees with the content, so what does not is the manifest's own.
+    for field in ("digest", "size", "chunks"):
+        said, follows = getattr(claimed, field), getattr(true, field)
+        if said != follows:
+            where = f"members, {claimed.name}, {field}"
+            raise BundleFalse(NAME, where, _show(said), _show(follows))
+
+
+def _difference(claimed: MemberEntry, content: bytes, true: MemberEntry) -> tuple[str, str, str]:
+    """Position, what stands there and what follows, as exactly as the short digests tell."""
+    pairs = zip(claimed.chunks, true.chunks, strict=False)
+    fallback = min(len(claimed.chunks), len(true.chunks))
+    index = next((i for i, (a, b) in enumerate(pairs) if a != b), fallback)
+    start = index * CHUNK
+    chunk = content[start : start + CHUNK]
+    if claimed.size == true.size and index < fallback:
+        found = _changed_byte(chunk, claimed.chunks[index])
+        if found:
+            at, value = found
+            return f"offset {start + at}", f"byte {chunk[at]:#04x}", f"byte {value:#04x}"
+    first = f"offset {start} or within {CHUNK} bytes after it"
+    return (
+        first,
+        f"{true.size} bytes, {_show(true.digest)}",
+        f"{claimed.size}, {_show(claimed.digest)}",
+    )
+
+
+def _changed_byte(chunk: bytes, wanted: bytes) -> tuple[int, int] | None:
+    """The one byte whose change gives a chunk of the wanted digest, if there is such a byte."""
+    prefix = hashlib.sha256()
+    for at in range(len(chunk)):
+        rest = chunk[at + 1 :]
+        for value in range(256):
+            attempt = prefix.copy()
+            attempt.update(bytes([value]) + rest)
+            if attempt.digest()[:_CHUNK_DIGEST] == wanted:
+                return at, value
+        prefix.update(chunk[at : at + 1])
+    return None
+
+
+def _entry(name: str, content: bytes) -> MemberEntry:
+    view = memoryview(content)
+    chunks = (digest(view[at : at + CHUNK]) for at in range(0, len(content), CHUNK))
+    return MemberEntry(
+        name, digest(content), len(content), tuple(chunk[:_CHUNK_DIGEST] for chunk in chunks)
+    )
+
+
+def _show(value: object) -> str:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    return str(value) if isinstance(value, int) else "other digests of its parts"

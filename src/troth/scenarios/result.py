@@ -1,0 +1,142 @@
+"""What a demonstration says, as data: the document of ``specs/demo-result.schema.json``."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from troth.domain import records
+
+FORMAT = "troth/demo-result/v1"
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """What was agreed."""
+
+    id: str
+    rounds: int
+    sites: int
+    aggregators: int
+    mode: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Shares of the public records predicted rightly, 0 to 1."""
+
+    pooled: float
+    """All records in one place."""
+    local: tuple[float, ...]
+    """Each hospital alone."""
+    federated: float
+    """The same rounds without privacy."""
+    troth: float
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """What was spent, of what."""
+
+    delta: float
+    epsilon_guaranteed: float
+    """By the charge that the ledger settled."""
+    epsilon_tight: float
+    """A tighter estimate of the same mechanism (PLD, continuous Gaussian)."""
+    rho_spent: float
+    rho_budget: float
+    assumption: str
+
+
+@dataclass(frozen=True)
+class RoundCounts:
+    """How the rounds ended."""
+
+    final: int
+    aborted: int
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A report that was not accepted."""
+
+    site: str
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Reports of sites over all final rounds."""
+
+    accepted: int
+    rejected: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something that a contract refused, with the evidence left on the ledger."""
+
+    action: str
+    study: str
+    lineage: str
+    left: int
+    """nano-ρ left on the lineage."""
+    asked: int
+    """nano-ρ that the round would have cost."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class LedgerFacts:
+    """What the ledger carried."""
+
+    engine: str
+    trust: str
+    """What the engine's word is worth."""
+    transactions: int
+    gas_per_report: int
+    """The largest over accepted reports."""
+    calldata_bytes_per_report: int
+
+
+@dataclass(frozen=True)
+class ClaimCounts:
+    """Claims of the audit by status."""
+
+    proved: int
+    attested: int
+    not_covered: int
+
+
+@dataclass(frozen=True)
+class AuditFacts:
+    """The verdict on the bundle, and on the bundle with one byte changed."""
+
+    verdict: str
+    claims: ClaimCounts
+    changed_byte: str
+    """What the audit says of the copy with one byte changed: where it lies."""
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Everything that ``troth demo hospitals --json`` prints."""
+
+    format: str
+    seed: int
+    study: StudyFacts
+    accuracy: Accuracy
+    privacy: Privacy
+    rounds: RoundCounts
+    reports: Reports
+    refusals: tuple[Refusal, ...]
+    ledger: LedgerFacts
+    bundle: str
+    trust: str
+    report: str
+    audit: AuditFacts
+    seconds: dict[str, float]
+
+    def to_json(self) -> Any:
+        """The JSON value."""
+        return records.to_json(self)
