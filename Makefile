@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
+NODE_FITS := node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null
 LOCK := uv pip compile -q --universal --python-version 3.11 --prerelease explicit --generate-hashes \
         --no-emit-index-url --no-header --no-annotate pyproject.toml --group build
 
-.PHONY: help setup setup-dev demo test lint bench lock clean
+.PHONY: help setup setup-dev demo test lint contracts bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,9 +32,28 @@ demo: setup ## four hospitals train one model on the embedded ledger
 	@$(BIN)/troth demo hospitals
 
 lint: setup-dev ## formatting, lint, types
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
+
+test: setup-dev lint ## everything: lint, types, contract build, all tests (needs Node 20 or newer)
+	@$(BIN)/python -m troth.ledger.generate --check
+	@if $(NODE_FITS); then \
+	    $(MAKE) --no-print-directory contracts && $(BIN)/pytest -n 2 --dist loadscope; \
+	else \
+	    $(BIN)/pytest -n 2 --dist loadscope; \
+	    echo "make test: the contract build and the anvil engine were NOT tested: install Node 20 or newer"; \
+	    exit 1; \
+	fi
+
+contracts: contracts/node_modules/.package-lock.json ## compile the contracts and compare with what ships
+	@node contracts/build.mjs --check
+
+contracts/node_modules/.package-lock.json: contracts/package-lock.json
+	@cd contracts && npm ci --silent
+
+bench: setup-dev ## every benchmark, each beside a peer
+	$(BIN)/python benchmarks/hospitals/accuracy.py
 
 lock: ## write the pinned dependency files anew (needs uv)
 	$(LOCK) -o requirements/runtime.txt

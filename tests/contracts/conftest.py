@@ -41,6 +41,21 @@ MEMBERS = {
     **dict.fromkeys(("a1", "a2", "a3"), AGGREGATOR),
     "u1": AUDITOR,
 }
+PATH = [
+    "Absent",
+    "Announcing",
+    "Announced",
+    "Open",
+    "Closed",
+    "Delivered",
+    "Keyed",
+    "Committed",
+    "Judged",
+    "Settled",
+    "Summed",
+    "Published",
+    "Final",
+]
 WEIGHTS = {"s1": 3, "s2": 1, "s3": 1, "s4": 2, "s5": 1}
 
 
@@ -183,9 +198,12 @@ class World:
         return Play(self, self.study, self.terms, 1)
 
     def reach(self, state: str) -> "Play":
-        """The usual study's first round, brought into this state (the way there is kept)."""
+        """The usual study's first round in this state; the way there is walked once."""
+        if not self._stages:
+            self._stages["Absent"] = self.snapshot()
         if state not in self._stages:
-            self.play.bring_to(state)
+            before = "Announcing" if state == "Aborted" else PATH[PATH.index(state) - 1]
+            self.reach(before).step_to(state)
             self._stages[state] = self.snapshot()
         self.restore(self._stages[state])
         return self.play
@@ -309,12 +327,12 @@ class Play:
         """Members and sites attest; the last events."""
         return [self.do("attest", name)[-1] for name in [*self.committee, *self.sites]]
 
-    def bring_to(self, state: str) -> None:
-        """From Absent to this state, with everybody honest; Aborted by a missed announcement."""
-        steps: dict[str, Callable[[], Any]] = {
-            "Absent": lambda: None,
-            "Announcing": lambda: self.do("announce", self.committee[0]),
-            "Announced": lambda: [self.do("announce", name) for name in self.committee[1:]],
+    def step_to(self, state: str) -> None:
+        """From the state before it, with everybody honest; Aborted by a missed announcement."""
+        committee, world = self.committee, self.world
+        steps: dict[str, Callable[[], object]] = {
+            "Announcing": lambda: self.do("announce", committee[0]),
+            "Announced": lambda: [self.do("announce", name) for name in committee[1:]],
             "Open": lambda: self.do("open", "nobody"),
             "Closed": lambda: [self.report(), self.do("close", "nobody")],
             "Delivered": lambda: self.all_do("deliver"),
@@ -325,16 +343,17 @@ class Play:
             "Summed": lambda: self.all_do("commit_sum"),
             "Published": lambda: self.all_do("publish"),
             "Final": lambda: [self.vote(), self.do("finalise", "nobody")],
+            "Aborted": lambda: [world.pass_deadline(), self.do("expire", "nobody")],
         }
+        steps[state]()
+
+    def bring_to(self, state: str) -> None:
+        """From Absent to this state, with everybody honest."""
+        last = 2 if state == "Aborted" else PATH.index(state) + 1
+        for step in PATH[1:last]:
+            self.step_to(step)
         if state == "Aborted":
-            self.bring_to("Announcing")
-            self.world.pass_deadline()
-            self.do("expire", "nobody")
-            return
-        for step, take in steps.items():
-            take()
-            if step == state:
-                return
+            self.step_to(state)
 
 
 def _name(address: Address) -> str:
@@ -357,6 +376,7 @@ def _prepare() -> World:
     world.terms = world.make_terms()
     world.study = world.propose(world.terms)
     world.agree(world.study, world.terms)
+    world.reach("Absent")  # the stages of a round start from here, whatever a test did before
     return world
 
 

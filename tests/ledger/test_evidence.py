@@ -89,7 +89,8 @@ def respelled(change: Callable[[list[Any]], None]) -> bytes:
     """The transaction with changed fields, its signature left as it is."""
     items = rlp.decode(RAW[1:])
     change(items)
-    return b"\2" + rlp.encode(items)
+    body: bytes = rlp.encode(items)
+    return b"\2" + body
 
 
 def high_s(items: list[Any]) -> None:

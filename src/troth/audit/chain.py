@@ -7,6 +7,7 @@ transactions and receipts lie when they do not give the roots of a header that h
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from troth.audit import seal as seals
 from troth.audit.members import BLOCKS, SEAL, SEAL_FORMAT, TRANSACTIONS, BlockLine, Seal
@@ -123,7 +124,7 @@ def _chain_id(decoded: Sequence[_Decoded]) -> int:
 def _verify_seal(
     seal: Seal, chain_id: int, headers: Sequence[Header], decoded: Sequence[_Decoded]
 ) -> None:
-    """The sealed block is the last one. (That a member sealed it is checked after the replay.)"""
+    """The sealed block is the last one; that a member sealed it is checked after the replay."""
     if seal.format != SEAL_FORMAT:
         raise BundleFalse(SEAL, "format", seal.format, SEAL_FORMAT)
     head = headers[-1].hash
@@ -154,7 +155,7 @@ def _verify_links(headers: Sequence[Header]) -> None:
         named = headers[lying[-1] + 1].parent_hash
         where = f"line {lying[-1] + 1}"
         raise BundleFalse(BLOCKS, where, f"hash 0x{header.hash.hex()}", f"0x{named.hex()}")
-    for parent, child in zip(headers, headers[1:], strict=False):
+    for parent, child in pairwise(headers):
         try:
             verify_link(parent, child)
         except DecodeError as problem:

@@ -14,7 +14,7 @@ from troth.ledger.interface import Call, Event
 from troth.round.machine import Emitted
 
 _ALMOST_ALL = 15 / 16
-"""A call that ran out of gas keeps at most 1/64 for each contract that it went through (EIP-150)."""
+"""A call that runs out of gas keeps at most 1/64 in each contract it went through (EIP-150)."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _called(world: World, contract: str, entry: Entry) -> tuple[Call[object] | N
     """What a call of one of our contracts does; nothing, where the machine stopped it."""
     transaction = entry.transaction
     try:
-        call = BY_NAME[contract].decode_call(transaction.data)
+        call = _decode_call(contract, transaction.data)
     except DecodeError as problem:
         return None, _stopped(f"{contract}: {problem}")
     if transaction.value:
@@ -86,6 +86,15 @@ def _called(world: World, contract: str, entry: Entry) -> tuple[Call[object] | N
         # A view that is sent as a transaction changes nothing, whether it answers or not.
         return call, Outcome((), None) if entry.receipt.status else _stopped("a view")
     return call, world.apply(transaction.sender, call, entry.block.timestamp)
+
+
+def _decode_call(contract: str, data: bytes) -> Call[object]:
+    """The call in calldata; as the contracts, it does not look at bytes after the arguments."""
+    for function in BY_NAME[contract].functions:
+        sizes = [param.type.size for param in function.inputs]
+        if data[:4] == function.selector and None not in sizes:
+            data = data[: 4 + sum(size or 0 for size in sizes)]
+    return BY_NAME[contract].decode_call(data)
 
 
 def _stopped(why: str) -> Outcome:

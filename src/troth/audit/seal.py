@@ -2,7 +2,8 @@
 
 from eth_keys.constants import SECPK1_N
 from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature, ValidationError
+from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError
 
 from troth.audit.members import SEAL, SEAL_FORMAT, Seal
 from troth.domain.hashing import integer, labelled

@@ -34,8 +34,9 @@ class Account:
             StateFileError: if it is missing, readable by others, or holds anything else.
         """
         try:
-            mode = path.stat().st_mode
-            text = path.read_text("ascii").strip()
+            with path.open(encoding="ascii") as file:
+                mode = os.fstat(file.fileno()).st_mode  # of the file that is read, not of its name
+                text = file.read().strip()
         except (OSError, UnicodeDecodeError) as problem:
             raise StateFileError(f"{path}: no readable key file: {problem}") from problem
         if mode & (stat.S_IRWXG | stat.S_IRWXO):

@@ -24,6 +24,8 @@ from troth.ledger.records import BlockRecord, BlockRef, LoggedEvent, Receipt
 
 R = TypeVar("R")
 
+KEPT_BLOCKS = 4096  # final blocks kept read, so that several readers of events share the work
+
 
 class Ledger:
     """A ledger on one engine.
@@ -70,9 +72,9 @@ class Ledger:
         Raises:
             ParameterError: for a contract whose interface this ledger was not given.
         """
-        for name, address in addresses.items():
-            self._addresses[name] = address
-            self._at[address] = self._interface(name)
+        interfaces = {address: self._interface(name) for name, address in addresses.items()}
+        self._addresses.update(addresses)
+        self._at.update(interfaces)
 
     def head(self) -> BlockRef:
         """The newest block."""
@@ -219,18 +221,19 @@ class Ledger:
 
     def _submit(self, transaction: SignedTransaction, action: str, *, force: bool) -> Receipt:
         submission = self._backend.submit(transaction.raw, force=force)
-        refusal = None
-        if submission.outcome.failure is not None:
-            refusal = self._refusal(action, submission.outcome)
         if submission.block is None:
-            raise refusal or LedgerError(f"{action}: the engine recorded nothing")
+            raise self._refusal(action, submission.outcome)
         record = self._record(submission.block)
         for entry in record.transactions:
             if entry.transaction.hash == transaction.hash:
                 break
         else:
             raise LedgerError(f"{action}: block {submission.block} lacks the transaction")
-        events = self._events(record)
+        refusal = None
+        if entry.receipt.status == 0:
+            refusal = self._refusal(action, submission.outcome)
+            if not force:  # the trial passed, but something came before it in the block
+                raise refusal
         created = contract_address(transaction.sender, transaction.nonce)
         return Receipt(
             transaction=transaction.hash,
@@ -240,7 +243,7 @@ class Ledger:
             gas_used=entry.gas_used,
             calldata_size=len(transaction.data),
             logs=entry.receipt.logs,
-            events=tuple(event for event in events if event.transaction == transaction.hash),
+            events=tuple(e for e in self._events(record) if e.transaction == transaction.hash),
             contract_address=created if transaction.to is None and refusal is None else None,
             refusal=refusal,
         )
@@ -252,6 +255,8 @@ class Ledger:
         record = BlockRecord.decode(self._backend.block(number))
         if number <= self._backend.final():
             self._final_blocks[number] = record
+            if len(self._final_blocks) > KEPT_BLOCKS:
+                del self._final_blocks[next(iter(self._final_blocks))]
         return record
 
     def _events(self, record: BlockRecord) -> Iterator[LoggedEvent]:
@@ -284,12 +289,18 @@ class Ledger:
 
     def _refusal(self, action: str, outcome: Outcome) -> ContractRefused:
         """The contract's error, typed; errors of the contracts that it called come through."""
+        if outcome.failure is None:
+            return ContractRefused(action, "Unknown", {"reason": "it passed when it was tried"})
         if outcome.failure != "revert":
             return ContractRefused(action, "Halted", {"reason": outcome.failure})
+        unknown = ContractRefused(action, "Unknown", {"data": "0x" + outcome.output.hex()})
         error = self._errors.get(outcome.output[:4])
         if error is None:
-            return ContractRefused(action, "Unknown", {"data": "0x" + outcome.output.hex()})
-        return ContractRefused(action, error.name, error.decode(outcome.output))
+            return unknown
+        try:
+            return ContractRefused(action, error.name, error.decode(outcome.output))
+        except DecodeError:  # the selector is ours, the rest is not: some other contract's error
+            return unknown
 
 
 class DevelopmentLedger(Ledger):

@@ -4,7 +4,7 @@ The generated modules in ``bindings/`` are lists of these; everything that *does
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -192,7 +192,7 @@ class Contract:
     constructor: tuple[Param, ...] = ()
     functions: tuple[Function[Any], ...] = ()
     events: tuple[type[Event], ...] = ()
-    errors: tuple[Error, ...] = field(default=())
+    errors: tuple[Error, ...] = ()
 
     @cached_property
     def _functions(self) -> dict[bytes, Function[Any]]:

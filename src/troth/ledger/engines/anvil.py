@@ -104,7 +104,7 @@ class AnvilBackend:
             stderr=subprocess.DEVNULL,
         )
         self._end = weakref.finalize(self, _stop, self._process)
-        session = Session()
+        self._session = session = Session()
         session.trust_env = False  # loopback goes through nobody's proxy, and it is twice as fast
         self._provider = HTTPProvider(
             f"http://127.0.0.1:{port}", session=session, exception_retry_configuration=None
@@ -181,6 +181,7 @@ class AnvilBackend:
 
     def close(self) -> None:
         """End the process."""
+        self._session.close()
         self._end()
 
     def _wait_until_up(self) -> None:

@@ -1,7 +1,8 @@
 """What PINE derives from seeds, keys and nonces: one method per usage of the XOF.
 
 The table of usages, seeds and binders is that of PINE's code (``poc/vdaf_pine.py`` at 4d11ac8).
-Usages 1 to 7 are those of Prio3 (draft-irtf-cfrg-vdaf-11, section 7.2), 8 to 10 are PINE's own.
+Usages 1 to 7 are those of Prio3 (draft-irtf-cfrg-vdaf-11, ``poc/vdaf_poc/prio3.py``), 8 to 10 are
+PINE's own.
 """
 
 from collections.abc import Iterable, Sequence

@@ -5,8 +5,8 @@ the 4- and 8-byte fields, whose arithmetic is vectorised, and ``object`` (Python
 5- and 16-byte ones. All operations are elementwise, broadcast, never work in place, and take and
 give arrays of at least one dimension; a Python integer in [0, q) may stand for one operand.
 
-The wire format is that of VDAF (draft-irtf-cfrg-vdaf-11, section 6.1): each element in
-``encoded_size`` bytes, little-endian, and the elements of a vector one after the other.
+The wire format is that of VDAF (draft-irtf-cfrg-vdaf-11, ``poc/vdaf_poc/field.py``): each element
+in ``encoded_size`` bytes, little-endian, and the elements of a vector one after the other.
 """
 
 from collections.abc import Iterable
@@ -288,7 +288,7 @@ FIELD64 = _GoldilocksField(
     generator=pow(7, 2**32 - 1, _MODULUS64),
     log_order=32,
 )
-"""Of VDAF (draft-irtf-cfrg-vdaf-11, section 6.1.2)."""
+"""Of VDAF (draft-irtf-cfrg-vdaf-11, ``poc/vdaf_poc/field.py``)."""
 
 _MODULUS128 = 4611686018427387897 * 2**66 + 1
 FIELD128 = Field(
@@ -298,4 +298,4 @@ FIELD128 = Field(
     generator=pow(7, 4611686018427387897, _MODULUS128),
     log_order=66,
 )
-"""Of VDAF (draft-irtf-cfrg-vdaf-11, section 6.1.2)."""
+"""Of VDAF (draft-irtf-cfrg-vdaf-11, ``poc/vdaf_poc/field.py``)."""

@@ -2,8 +2,8 @@
 
 A proof shows that a circuit gives zero on a measurement, and can be checked by parties that each
 hold one additive share of the measurement and of the proof. The construction is that of VDAF
-(draft-irtf-cfrg-vdaf-11, section 7.3), restricted to what PINE needs: one gadget of degree 2 per
-circuit, all of whose inputs are affine in the measurement.
+(draft-irtf-cfrg-vdaf-11, ``poc/vdaf_poc/flp_bbcggi19.py``), restricted to what PINE needs: one
+gadget of degree 2 per circuit, all of whose inputs are affine in the measurement.
 
 Array shapes: n proofs, ``arity`` wires into the gadget, P points (the least power of two that is
 at least 1 + ``calls``). Wire polynomials take the proof's seed at point 0, the gadget's inputs at
@@ -79,7 +79,7 @@ def split_rows(vector: Elements, shapes: Sequence[tuple[int, int]]) -> list[Elem
 
 
 class Flp:
-    """A fixed number of proofs for one circuit; see draft-irtf-cfrg-vdaf-11, section 7.3.
+    """A fixed number of proofs for one circuit; each must hold.
 
     Attributes:
         proofs: n, the number of independent proofs, which multiplies soundness in bits.

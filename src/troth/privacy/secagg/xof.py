@@ -21,7 +21,7 @@ _COUNTERS = 1 << 64
 
 
 class Xof(ABC):
-    """A stream of pseudorandom bytes; see draft-irtf-cfrg-vdaf-11, section 6.2.
+    """A stream of pseudorandom bytes; as in draft-irtf-cfrg-vdaf-11, ``poc/vdaf_poc/xof.py``.
 
     Raises:
         ParameterError: The seed has another length than ``SEED_SIZE``, or the tag over 255 bytes.
@@ -68,7 +68,7 @@ class Xof(ABC):
 
 
 class XofTurboShake128(Xof):
-    """TurboSHAKE128 of tag, seed and binder; draft-irtf-cfrg-vdaf-11, section 6.2.1."""
+    """TurboSHAKE128 of tag, seed and binder; draft-irtf-cfrg-vdaf-11, ``poc/vdaf_poc/xof.py``."""
 
     SEED_SIZE = 16
 

@@ -1,0 +1,167 @@
+"""What happens on the ledger in the hospitals' story: agreement, every round, a refused overspend."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from troth.errors import ContractRefused, LedgerError, RoundError
+from troth.learning.logistic import accuracy
+from troth.learning.model import Model
+from troth.ledger import engines
+from troth.ledger.bindings import rounds
+from troth.ledger.client import DevelopmentLedger
+from troth.ledger.records import LoggedEvent
+from troth.privacy.dp.accounting import epsilon_guaranteed
+from troth.round.agreement import require_fit
+from troth.round.messages import MAX_MESSAGE
+from troth.round.study import Study
+from troth.round.transcript import bits
+from troth.round.transitions import State, table
+from troth.round.view import StudyView
+from troth.scenarios import hospital_baselines, result
+from troth.scenarios.consortium import Consortium, Dataset
+from troth.scenarios.hospital_records import HospitalData, StudyParameters, load
+from troth.scenarios.hospital_study import Cast, cast, establish, hospital_terms, trainers
+from troth.scenarios.progress import Progress
+from troth.storage.blobs import LocalBlobs
+
+PURPOSE = "Tell malignant from benign breast tumours from measurements of cell nuclei"
+SECOND_PURPOSE = "A second look at the same patients, for another paper"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose."""
+
+    out: Path
+    """Folder for the bundle, the report and the parties' own files."""
+    seed: int
+    """Drives split, learning and rounding; never keys, nonces or noise."""
+    rounds: int
+    """T."""
+    ledger: str
+    """Name of the engine."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """What happened, before it is summed up."""
+
+    players: Cast
+    consortium: Consortium
+    study: Study
+    view: StudyView
+    refusals: tuple[result.Refusal, ...]
+
+
+def train(
+    options: Options,
+    data: HospitalData,
+    ledger: DevelopmentLedger,
+    players: Cast,
+    progress: Progress,
+    watch: Stopwatch,
+) -> Played:
+    """Everything that happens on the ledger: agreement, all rounds, the refused second study."""
+    parameters = replace(StudyParameters(), rounds=options.rounds)
+    store = LocalBlobs(options.out / "store")
+    with watch.part("agreement"):
+        progress.stage("Seven organisations agree on a study, by vote, on the ledger")
+        folder = options.out / "parties"
+        consortium, datasets = establish(
+            players, ledger, store, folder, data, parameters, os.urandom
+        )
+        study = _agree(consortium, players, datasets, data, parameters, PURPOSE)
+        progress.note("done", f"study {study.study_id.hex()[:16]} is active: everybody approved")
+    with watch.part("rounds"):
+        progress.stage("They train: nobody sees an update, every norm is proven")
+        parties = [
+            consortium.party(study, role)
+            for role in trainers(study, data, options.seed, os.urandom)
+        ]
+        parties += consortium.aggregators(study)
+        teller = _Teller(study, players, progress)
+        view = consortium.drive(study, parties, teller.over, teller)
+        if len(view.finals) != options.rounds:
+            raise RoundError(f"{len(view.finals)} rounds of {options.rounds} became final")
+    with watch.part("overspend"):
+        progress.stage("A second study over the same patients asks for more than is left")
+        second = _agree(consortium, players, datasets, data, parameters, SECOND_PURPOSE)
+        refusal = _overspend(consortium, second)
+        progress.note("refused", f"the contract refuses to open its round: {refusal.reason}")
+    return Played(players, consortium, study, view, (refusal,))
+
+
+def _agree(
+    consortium: Consortium,
+    players: Cast,
+    datasets: list[Dataset],
+    data: HospitalData,
+    parameters: StudyParameters,
+    purpose: str,
+) -> Study:
+    chain_id = consortium.ledger.chain_id
+    terms = hospital_terms("hospitals", purpose, players, datasets, chain_id, data, parameters)
+    return consortium.agree(terms)
+
+
+@dataclass
+class _Teller:
+    """Watches the ledger and tells what a person would want to see."""
+
+    study: Study
+    players: Cast
+    progress: Progress
+
+    def over(self, view: StudyView) -> bool:
+        """Whether the study has had all its rounds, or stopped."""
+        terms = self.study.terms
+        return len(view.finals) >= terms.rounds or len(view.aborts) > terms.max_aborts
+
+    def __call__(self, logged: LoggedEvent) -> None:
+        event = logged.event
+        if isinstance(event, rounds.Finalised):
+            self.progress.count(event.round, self.study.terms.rounds)
+        elif isinstance(event, rounds.VerdictPosted) and event.member == self.study.committee[0]:
+            for rejection in rejections(self.study, self.players, event.round, event.codes):
+                self.progress.note(
+                    "rejected",
+                    f"round {rejection.round}: the report of {rejection.site} is not accepted "
+                    f"({rejection.reason}: its hidden norm proof fails); the round goes on",
+                )
+
+
+def rejections(
+    study: Study, players: Cast, number: int, codes: bytes
+) -> Iterator[result.Rejection]:
+    """The sites' reports that a verdict does not accept."""
+    for place, code in enumerate(codes[: len(study.sites)]):
+        if code:
+            label = players.sites[place].label
+            yield result.Rejection(label, number, table().verdicts[code])
+
+
+def _overspend(consortium: Consortium, study: Study) -> result.Refusal:
+    """Announce the second study's first round, and record on the ledger that it may not open."""
+    parties = consortium.aggregators(study)
+    try:
+        consortium.drive(study, parties, lambda view: view.current.state is State.OPEN)
+    except ContractRefused as refused:
+        left, asked = refused.arguments["left"], refused.arguments["asked"]
+        evidence = consortium.send(
+            parties[0].account, rounds.open(study.study_id, 1), force=True
+        )
+        if evidence.status or refused.name != "BudgetExceeded":
+            raise
+        return result.Refusal(
+            action="open",
+            study=study.study_id.hex(),
+            lineage=refused.arguments["lineage"].hex(),
+            left=left,
+            asked=asked,
+            reason=f"BudgetExceeded: {left} nano-ρ left, {asked} asked",
+        )
+    raise LedgerError("the second study's round opened although its budget is spent")

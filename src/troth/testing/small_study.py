@@ -1,0 +1,247 @@
+"""A whole consortium at toy size: real contracts, real proofs, a few coordinates, seconds to run.
+
+For tests of the round, the roles and the audit. Sites "train" by returning a vector that the test
+chose, so that the sum is known.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from troth.domain import terms as document
+from troth.domain.terms import (
+    ModelTerms,
+    PreprocessingTerms,
+    PrivacyTerms,
+    QuorumTerms,
+    SecaggTerms,
+    SiteTerms,
+    Terms,
+    WindowTerms,
+)
+from troth.learning.model import Model
+from troth.ledger import engines
+from troth.ledger.account import Account
+from troth.privacy.dp.accounting import nano_rho_budget
+from troth.privacy.plan import StudyDesign
+from troth.roles.reporting import Sharer, share_honestly
+from troth.roles.trainer import Trainer
+from troth.round.driver import Party
+from troth.round.study import Study
+from troth.round.view import StudyView
+from troth.scenarios.consortium import (
+    AGGREGATOR,
+    SITE,
+    Consortium,
+    Dataset,
+    Organisation,
+    found,
+)
+from troth.storage.blobs import LocalBlobs
+
+DIMENSION = 4
+GENESIS = 1_700_000_000
+WINDOW = 100
+EPSILON, DELTA = 4.0, 1e-5
+Vectors = Callable[[int, int], Sequence[int]]
+"""From a site's place and the round's number, the integers that it sends."""
+
+
+def constant(place: int, _: int) -> Sequence[int]:
+    """Every site sends its own number, every round."""
+    return [place + 1] * DIMENSION
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a toy study looks like."""
+
+    weights: tuple[int, ...] = (1, 1, 1)
+    members: int = 2
+    honest: int = 1
+    rounds: int = 2
+    max_aborts: int = 2
+    min_sites: int = 2
+    engine: str = "embedded"
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
+
+    def design(self) -> StudyDesign:
+        """The numbers that must fit each other."""
+        return StudyDesign(
+            variant="Pine32HmacSha256Aes128",
+            members=self.members,
+            dimension=DIMENSION,
+            record_bounds=(64,) * len(self.weights),
+            weights=self.weights,
+            clip=16,
+            scale_bits=4,
+            noise_variance=10_000,
+            honest=self.honest,
+            rounds=self.rounds,
+            delta=DELTA,
+            epsilon=EPSILON,
+            proofs=2,
+            proofs_norm_equality=2,
+            num_wr_checks=20,
+            num_wr_successes=20,
+        )
+
+
+@dataclass
+class SmallStudy:
+    """A deployed consortium, one active study, and the parties that run it."""
+
+    consortium: Consortium
+    study: Study
+    datasets: list[Dataset]
+    sites: list[Party[Any]]
+    aggregators: list[Party[Any]]
+
+    @property
+    def parties(self) -> list[Party[Any]]:
+        """Everybody, sites first."""
+        return [*self.sites, *self.aggregators]
+
+    def run(
+        self, done: Callable[[StudyView], bool] | None = None, parties: list[Party[Any]] | None = None
+    ) -> StudyView:
+        """Run parties (everybody) until ``done`` (all rounds are final or the study stopped)."""
+        terms = self.study.terms
+
+        def over(view: StudyView) -> bool:
+            return len(view.finals) >= terms.rounds or len(view.aborts) > terms.max_aborts
+
+        return self.consortium.drive(self.study, parties or self.parties, done or over)
+
+
+def small_terms(
+    shape: Shape,
+    chain_id: int,
+    sites: Sequence[Organisation],
+    aggregators: Sequence[Organisation],
+    datasets: Sequence[Dataset],
+) -> Terms:
+    """Terms of the toy study."""
+    design = shape.design()
+    return Terms(
+        format=document.FORMAT,
+        name="small study",
+        purpose="tests",
+        chain_id=chain_id,
+        mode="A",
+        committee=tuple(str(item.account.address) for item in aggregators),
+        sites=tuple(
+            SiteTerms(
+                account=str(site.account.address),
+                weight=weight,
+                version="0x" + dataset.version.hex(),
+                lineage="0x" + dataset.lineage.hex(),
+                record_bound=dataset.record_bound,
+            )
+            for site, weight, dataset in zip(sites, shape.weights, datasets, strict=True)
+        ),
+        rounds=shape.rounds,
+        max_aborts=shape.max_aborts,
+        quorum=QuorumTerms(min_sites=shape.min_sites, min_weight=1),
+        windows=WindowTerms(*(WINDOW,) * 11),
+        secagg=SecaggTerms(
+            variant=design.variant,
+            proofs=2,
+            proofs_norm_equality=2,
+            num_wr_checks=design.num_wr_checks,
+            num_wr_successes=design.num_wr_successes,
+            site_norm_bound=design.site_norm_bound,
+            noise_norm_bound=design.noise_norm_bound,
+        ),
+        privacy=PrivacyTerms(
+            unit="record",
+            neighbours="add-or-remove-one",
+            mechanism="discrete-gaussian",
+            clip=design.clip,
+            scale_bits=design.scale_bits,
+            noise_variance=design.noise_variance,
+            honest=design.honest,
+            noise_candidates=1,
+            delta=DELTA,
+            epsilon=EPSILON,
+        ),
+        model=ModelTerms(
+            name="logistic-regression",
+            loss="logistic",
+            optimiser="sgd-momentum",
+            dimension=DIMENSION,
+            learning_rate=1.0,
+            momentum=0.0,
+            normaliser=64,
+        ),
+        preprocessing=PreprocessingTerms(
+            columns=("a", "b", "c"), shift=(0.0, 0.0, 0.0), scale=(1.0, 1.0, 1.0)
+        ),
+    )
+
+
+def small_study(
+    folder: Path,
+    shape: Shape = Shape(),  # noqa: B008 - frozen
+    vectors: Vectors = constant,
+    sharers: Mapping[int, Sharer] | None = None,
+) -> SmallStudy:
+    """Deploy, register, agree; nothing of the first round has happened yet.
+
+    Args:
+        folder: for the store and the state files.
+        shape: the study.
+        vectors: what sites send.
+        sharers: dishonest sharings by site, in place of the honest one.
+    """
+    sites = [_organisation(f"site {n}", SITE) for n in range(len(shape.weights))]
+    aggregators = [_organisation(f"aggregator {n}", AGGREGATOR) for n in range(shape.members)]
+    everybody = [*sites, *aggregators]
+    ledger = engines.open(
+        shape.engine,
+        timestamp=GENESIS,
+        funded=[item.account.address for item in everybody],
+        **shape.engine_options,
+    )
+    store = LocalBlobs(folder / "store")
+    consortium = found(ledger, store, everybody, folder / "parties", os.urandom)
+    budget = nano_rho_budget(EPSILON, DELTA)
+    datasets = [consortium.register(site, os.urandom(32), 64, budget) for site in sites]
+    terms = small_terms(shape, ledger.chain_id, sites, aggregators, datasets)
+    study = consortium.agree(terms)
+    return SmallStudy(
+        consortium,
+        study,
+        datasets,
+        site_parties(consortium, study, vectors, sharers or {}),
+        consortium.aggregators(study),
+    )
+
+
+def site_parties(
+    consortium: Consortium, study: Study, vectors: Vectors, sharers: Mapping[int, Sharer]
+) -> list[Party[Any]]:
+    """The sites of a study, from their state files where there are any."""
+
+    def training(place: int) -> Callable[[Model, int], NDArray[np.int64]]:
+        return lambda _, number: np.array(vectors(place, number), dtype=np.int64)
+
+    def sharing(place: int) -> Callable[[int], Sharer]:
+        return lambda _: sharers.get(place, share_honestly)
+
+    return [
+        consortium.party(
+            study,
+            Trainer(study, account, training(place), os.urandom, sharer=sharing(place)),
+        )
+        for place, account in enumerate(study.sites)
+    ]
+
+
+def _organisation(label: str, roles: int) -> Organisation:
+    return Organisation(label, roles, Account(os.urandom(32)))

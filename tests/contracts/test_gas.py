@@ -1,0 +1,163 @@
+"""Gas and calldata by named scenario, compared exactly with ``contracts/gas-snapshot.json``.
+
+After a change that is meant, rewrite the file with ``TROTH_UPDATE_GAS=1`` and show the difference
+in review. Contract and account addresses are fixed by the fixtures, so the figures repeat.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from troth.ledger.bindings import (
+    consortium,
+    dataset_registry,
+    privacy_ledger,
+    study_registry,
+)
+from troth.ledger.deploy import ORDER
+from troth.ledger.records import Receipt
+
+SNAPSHOT = Path(__file__).resolve().parent.parent.parent / "contracts" / "gas-snapshot.json"
+MOST_GAS, MOST_CALLDATA = 80_000, 300
+REPORTS = ("report", "report: noise list of a member")
+
+
+def deployments(world: Any) -> dict[str, Receipt | int]:
+    """Gas of creating each contract, from the first blocks of the chain."""
+    found = {}
+    for number, name in enumerate(ORDER, 1):
+        (entry,) = world.ledger.block(number).transactions
+        found[f"deploy {name}"] = entry.gas_used
+    return found
+
+
+def founding(world: Any) -> dict[str, Receipt | int]:
+    """Members, datasets, budgets and studies."""
+    terms = world.make_terms()
+    parent = world.versions["s1"]
+    label = bytes(31) + b"\x01"
+    stranger = world.terms.committee[0]
+    register = dataset_registry.register(label, 100, parent)
+    child = world.send("s1", register)
+    proposed = world.send("a1", study_registry.propose(label, terms))
+    study = proposed.events[0].event.study_id
+    found: dict[str, Receipt | int] = {
+        "vote: first of a removal": world.send("s1", consortium.vote_removal(stranger)),
+        "register: a later version": child,
+        "propose: 2 members, 5 sites": proposed,
+        "approve: first": world.send("s1", study_registry.approve(study)),
+        "grant": world.send("s5", dataset_registry.grant(world.versions["s5"], study)),
+        "revoke": world.send("s5", dataset_registry.revoke(world.versions["s5"], study)),
+        "lower a budget": world.send("s1", privacy_ledger.lower(parent, 10**8)),
+        "vote: first of a raise": world.send("s1", privacy_ledger.vote_raise(parent, 10**9)),
+    }
+    for name in ("s2", "s3", "s4"):
+        world.send(name, study_registry.approve(study))
+    found["approve: the one that activates"] = world.send("s5", study_registry.approve(study))
+    return found
+
+
+def one_round(world: Any) -> dict[str, Receipt | int]:
+    """Every step of a study's first round: two members, five sites."""
+    play, found = world.play, {}
+
+    def note(label: str, action: str, name: str, argument: Any = None) -> None:
+        found[label] = world.send(name, play.call(action, name, argument))
+
+    note("announce: first of the study", "announce", "a1")
+    note("announce: last", "announce", "a2")
+    note("open: 5 sites", "open", "nobody")
+    for name in ("s1", "s2", "s3", "s4"):
+        play.do("report", name)
+    note("report", "report", "s5", b"\xff" * 32)
+    note("report: noise list of a member", "report_noise", "a1")
+    note("report: noise list of a member", "report_noise", "a2")
+    note("close: 5 sites", "close", "nobody")
+    for label, action in {
+        "deliver": "deliver",
+        "reveal": "reveal",
+        "commit a file": "commit_file",
+        "confirm files": "confirm_files",
+        "judge": "judge",
+        "commit a sum": "commit_sum",
+        "publish": "publish",
+    }.items():
+        note(f"{label}: first", action, "a1")
+        note(f"{label}: last", action, "a2")
+    note("attest: member", "attest", "a1")
+    note("attest: site", "attest", "s1")
+    for name in ("a2", "s2"):
+        play.do("attest", name)
+    world.pass_deadline()
+    note("finalise", "finalise", "nobody")
+    return found
+
+
+def aborts(world: Any) -> dict[str, Receipt | int]:
+    """Ends without a model."""
+    play = world.reach("Aborted").following
+    first = world.send("a1", play.call("announce", "a1"))
+    play = world.reach("Open")
+    world.pass_deadline()
+    closed = world.send("nobody", play.call("close", "nobody"))
+    play = world.reach("Delivered")
+    world.pass_deadline()
+    expired = world.send("nobody", play.call("expire", "nobody"))
+    return {
+        "announce: first of a later round": first,
+        "close: 5 sites missing, released": closed,
+        "expire: released": expired,
+    }
+
+
+@pytest.fixture
+def measured(world: Any) -> dict[str, dict[str, int]]:
+    """Gas, and calldata of calls, by scenario."""
+    parts: list[Callable[[Any], dict[str, Receipt | int]]] = [
+        deployments,
+        founding,
+        one_round,
+        aborts,
+    ]
+    found = {}
+    start = world.snapshot()
+    for part in parts:
+        for label, what in part(world).items():
+            if isinstance(what, int):
+                found[label] = {"gas": what}
+            else:
+                found[label] = {"gas": what.gas_used, "calldata": what.calldata_size}
+        world.restore(start)
+    return found
+
+
+def test_gas_is_what_the_snapshot_says(measured):
+    text = json.dumps(measured, indent=2) + "\n"
+    if os.environ.get("TROTH_UPDATE_GAS") == "1":
+        SNAPSHOT.write_text(text)
+    known = json.loads(SNAPSHOT.read_text())
+    changed = {
+        label: (known.get(label), measured.get(label))
+        for label in known | measured
+        if known.get(label) != measured.get(label)
+    }
+    assert not changed, "if this is meant, run again with TROTH_UPDATE_GAS=1"
+
+
+def test_a_report_is_cheap(measured):
+    for label in REPORTS:
+        assert measured[label]["gas"] <= MOST_GAS
+        assert measured[label]["calldata"] <= MOST_CALLDATA
+
+
+def test_a_report_costs_the_same_in_the_largest_study(world, measured):
+    # 64 sites would need 64 accounts; the last of five stands for them, since a site is found by
+    # one look-up, whatever its place. A second study of the same sites changes nothing either.
+    play = world.start("second", rounds=2**32 - 1)
+    play.bring_to("Open")
+    receipt = world.send("s5", play.call("report", "s5", b"\xff" * 32))
+    assert abs(receipt.gas_used - measured["report"]["gas"]) <= 64  # zero bytes in calldata
