@@ -7,7 +7,7 @@ import copy
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -33,6 +33,11 @@ BUDGET_FOR_ROUNDS = 3
 
 names = st.sampled_from(NAMES)
 small = st.integers(0, 3)
+
+
+def told(refusal):
+    """Name and values. Errors of two contracts may share a selector, not the names of arguments."""
+    return (refusal.name, list(refusal.arguments.values()))
 
 
 def replayed(world) -> Model:
@@ -87,8 +92,7 @@ def machine(world, account, digest, before, model):
             expected = self.model.apply(account(name).address, call, receipt.block.timestamp)
             assert receipt.status == expected.status, (call.action, receipt.refusal, expected)
             if expected.refusal is not None:
-                said = (receipt.refusal.name, receipt.refusal.arguments)
-                assert said == (expected.refusal.name, expected.refusal.arguments)
+                assert told(receipt.refusal) == told(expected.refusal), call.action
             found = [Emitted(event.contract, event.event) for event in receipt.events]
             assert found == list(expected.events)
             return receipt
@@ -323,11 +327,12 @@ def test_contracts_and_models_agree(world, account, digest):
     run_state_machine_as_test(
         machine(world, account, digest, world.snapshot(), model),
         settings=settings(
-            max_examples=12,
+            max_examples=int(__import__("os").environ.get("EX","12")),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=True,
+            phases=[Phase.generate],
         ),
     )
 

@@ -22,7 +22,7 @@ from troth.storage.blobs import BlobStore
 S = TypeVar("S")
 # Somebody else, or we before a crash, did this first: the view will show it.
 _OVERTAKEN = ("AlreadyPosted", "WrongState", "WrongRound")
-_IDLE_LIMIT = 1000
+_MOST_WAITING = 100
 
 
 class Party(Generic[S]):
@@ -101,13 +101,10 @@ class Driver:
             self.observe(event)
         self._next_block = final + 1
 
-    def tick(self) -> list[Receipt]:
-        """One step of every party, each on what is final at that moment."""
-        receipts = []
-        for party in self.parties:
-            self.refresh()
-            now = self.ledger.final().timestamp
-            receipts += party.tick(self.ledger, self.store, self.view, now)
+    def tick(self, party: Party[Any]) -> list[Receipt]:
+        """One step of one party, on what is final now; the receipts of what it sent."""
+        now = self.ledger.final().timestamp
+        receipts = party.tick(self.ledger, self.store, self.view, now)
         self.refresh()
         return receipts
 
@@ -115,7 +112,7 @@ class Driver:
 def run(
     driver: Driver, ledger: DevelopmentLedger, done: Callable[[StudyView], bool]
 ) -> list[Receipt]:
-    """Tick until ``done``, moving a development engine's time on when everybody waits.
+    """Let parties step in turn until ``done``, moving a development engine's time on when all wait.
 
     When nobody has anything to send, either something is not final yet (time moves by a second)
     or somebody is late (time moves halfway to the deadline, in the end past it, so that those who
@@ -128,19 +125,26 @@ def run(
         RoundError: nobody has anything to do, and no deadline would change that.
     """
     receipts: list[Receipt] = []
-    idle = 0
+    waiting = 0
     driver.refresh()
-    while not done(driver.view):
-        sent = driver.tick()
-        receipts += sent
-        idle = 0 if sent else idle + 1
-        if sent:
+    while True:
+        for party in driver.parties:
+            if done(driver.view):
+                return receipts
+            sent = driver.tick(party)
+            receipts += sent
+            waiting = 0 if sent else waiting + 1
+        if waiting < len(driver.parties):
             continue
-        if idle > _IDLE_LIMIT:
+        if waiting > _MOST_WAITING * len(driver.parties):
             raise RoundError("every party waits, and no deadline is left to pass")
-        if ledger.final().number < ledger.head().number:
-            ledger.advance(1)
-        else:
-            left = driver.view.current.deadline - ledger.head().timestamp
-            ledger.advance(max(1, (left + 1) // 2))
-    return receipts
+        _pass_time(driver, ledger)
+
+
+def _pass_time(driver: Driver, ledger: DevelopmentLedger) -> None:
+    if ledger.final().number < ledger.head().number:
+        ledger.advance(1)
+    else:
+        left = driver.view.current.deadline - ledger.head().timestamp
+        ledger.advance(max(1, (left + 1) // 2))
+    driver.refresh()

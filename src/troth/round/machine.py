@@ -265,9 +265,9 @@ def _window(terms: OnChainTerms, name: str) -> int:
 
 def _heads_fixed(call: _Call) -> Event:
     record, members = call.record, range(call.shape.members)
-    record.heads_digest = heads_digest(
-        call.where, [record.key_heads[j] for j in members], [record.hpke_keys[j] for j in members]
-    )
+    heads = tuple(record.key_heads[j] for j in members)
+    hpke_keys = tuple(record.hpke_keys[j] for j in members)
+    record.heads_digest = heads_digest(call.where, heads, hpke_keys)
     return rounds.HeadsFixed(*call.key, record.heads_digest)
 
 
@@ -277,8 +277,8 @@ def _opened(call: _Call) -> Event:
 
 def _transcript_fixed(call: _Call) -> Event:
     record, shape = call.record, call.shape
-    reports = [record.reports.get(site, _EMPTY) for site in range(shape.sites)]
-    lists = [record.noise_lists[j] for j in range(shape.members)]
+    reports = tuple(record.reports.get(site, _EMPTY) for site in range(shape.sites))
+    lists = tuple(record.noise_lists[j] for j in range(shape.members))
     record.transcript = transcript_digest(call.where, record.heads_digest, reports, lists)
     return rounds.TranscriptFixed(*call.key, record.transcript, record.present)
 

@@ -108,7 +108,9 @@ class SmallStudy:
         return [*self.sites, *self.aggregators]
 
     def run(
-        self, done: Callable[[StudyView], bool] | None = None, parties: list[Party[Any]] | None = None
+        self,
+        done: Callable[[StudyView], bool] | None = None,
+        parties: list[Party[Any]] | None = None,
     ) -> StudyView:
         """Run parties (everybody) until ``done`` (all rounds are final or the study stopped)."""
         terms = self.study.terms
@@ -187,7 +189,7 @@ def small_terms(
 
 def small_study(
     folder: Path,
-    shape: Shape = Shape(),  # noqa: B008 - frozen
+    shape: Shape = Shape(),
     vectors: Vectors = constant,
     sharers: Mapping[int, Sharer] | None = None,
 ) -> SmallStudy:

@@ -1,0 +1,305 @@
+"""What must hold whatever anybody does: random histories of two studies over the same datasets.
+
+The rules mix honest steps with calls of anybody for anything at any time. What is checked comes
+from the events and views of the chain alone, not from a second implementation of the rounds.
+"""
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from troth.errors import ContractRefused
+from troth.ledger.address import Address
+from troth.ledger.bindings import (
+    consortium,
+    dataset_registry,
+    privacy_ledger,
+    rounds,
+    study_registry,
+)
+from troth.ledger.interface import Call
+
+SITES = ("s1", "s2", "s3")
+COMMITTEE = ("a1", "a2")
+ANYBODY = (*SITES, *COMMITTEE, "a3", "stranger")
+OPEN, JUDGED, SETTLED, FINAL, ABORTED = 3, 8, 9, 12, 13
+ACTIONS = (
+    "announce",
+    "open",
+    "report",
+    "report_noise",
+    "close",
+    "deliver",
+    "reveal",
+    "commit_file",
+    "confirm_files",
+    "judge",
+    "commit_sum",
+    "publish",
+    "attest",
+    "finalise",
+    "expire",
+)
+# Who does what in which state, when everybody is honest.
+HONEST: dict[int, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    0: (("announce", COMMITTEE),),
+    1: (("announce", COMMITTEE),),
+    2: (("open", ("nobody",)),),
+    3: (("report", SITES), ("report_noise", COMMITTEE), ("close", ("nobody",))),
+    4: (("deliver", COMMITTEE),),
+    5: (("reveal", COMMITTEE),),
+    6: (("commit_file", COMMITTEE),),
+    7: (("confirm_files", COMMITTEE),),
+    8: (("judge", COMMITTEE),),
+    9: (("commit_sum", COMMITTEE),),
+    10: (("publish", COMMITTEE),),
+    11: (("attest", (*COMMITTEE, *SITES)), ("finalise", ("nobody",))),
+}
+SEEN: Counter[str] = Counter()
+
+studies = st.integers(0, 1)
+sites = st.sampled_from(SITES)
+posts = st.one_of(
+    st.none(),
+    st.binary(min_size=32, max_size=32),
+    st.integers(0, 2**7),
+    st.lists(st.integers(0, 9), min_size=4, max_size=6).map(bytes),
+)
+
+
+class Histories(RuleBasedStateMachine):
+    """Two studies, three datasets, and whoever comes along."""
+
+    world: Any
+    start: Any
+    first: tuple[Any, Any]
+    accounts: dict[str, Address]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world.restore(self.start)
+        self.plays = list(self.first)
+        self.lineages = self.plays[0].lineages
+        self.settled = dict.fromkeys(self.lineages, 0)
+        self.reserved: set[tuple[bytes, int]] = set()
+        self.paid: set[tuple[bytes, int]] = set()
+        self.released: set[tuple[bytes, int]] = set()
+        self.reports: set[tuple[bytes, int, bytes]] = set()
+        self.ended: dict[tuple[bytes, int], Any] = {}
+
+    def account(self, lineage: bytes) -> Any:
+        return self.world.ask(privacy_ledger.account_of(lineage))
+
+    def attempt(self, name: str, call: Call[Any]) -> bool:
+        """Send it; if it is taken, check what it logged."""
+        try:
+            events = self.world.events(name, call)
+        except ContractRefused as refused:
+            SEEN[refused.name] += 1
+            return False
+        for event in events:
+            SEEN[type(event).__name__] += 1
+            check = getattr(self, f"on_{type(event).__name__}", None)
+            if check is not None:
+                check(event, (event.study_id, event.round))
+        return True
+
+    def on_Reserved(self, event: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
+        assert at not in self.paid | self.released
+        self.reserved.add(at)
+        found = self.account(event.lineage)
+        assert found.settled + found.reserved <= found.budget
+        assert not found.closed
+
+    def on_Settled(self, _: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
+        assert at in self.reserved
+        assert at not in self.released
+        self.paid.add(at)
+
+    def on_Released(self, _: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
+        assert at in self.reserved
+        assert at not in self.paid
+        self.released.add(at)
+
+    def on_SumCommitted(self, _: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
+        assert at in self.paid
+
+    def on_PublicationPosted(self, _: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
+        assert at in self.paid
+
+    def on_Reported(self, event: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
+        report = (*at, bytes(event.site))
+        assert report not in self.reports
+        self.reports.add(report)
+
+    def on_Finalised(self, _: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
+        assert at in self.paid
+        self.end(at, FINAL)
+
+    def on_RoundAborted(self, _: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
+        self.end(at, ABORTED)
+        assert at not in self.reserved or at in self.paid | self.released
+
+    def end(self, at: tuple[bytes, int], state: int) -> None:
+        assert at not in self.ended
+        view = self.world.ask(rounds.round_of(*at))
+        assert (view.state, view.deadline) == (state, 0)
+        self.ended[at] = view
+        index = next(i for i, play in enumerate(self.plays) if play.study == at[0])
+        assert self.plays[index].round == at[1]
+        self.plays[index] = self.plays[index].following
+
+    @rule(study=studies, leaves_out=st.sets(st.sampled_from(ANYBODY), max_size=1))
+    def all_do_their_part(self, study: int, leaves_out: set[str]) -> None:
+        play = self.plays[study]
+        for action, names in HONEST[play.state]:
+            for name in names:
+                if name not in leaves_out:
+                    self.attempt(name, play.call(action, name))
+
+    @rule(study=studies, count=st.integers(3, 9))
+    def several_steps_go_well(self, study: int, count: int) -> None:
+        for _ in range(count):
+            self.all_do_their_part(study, set())
+
+    @rule(study=studies, name=st.sampled_from(ANYBODY), post=posts, data=st.data())
+    def somebody_does_something_of_this_state(
+        self, study: int, name: str, post: Any, data: Any
+    ) -> None:
+        play = self.plays[study]
+        action = data.draw(st.sampled_from([a for a, _ in HONEST[play.state]]))
+        self.anybody_does_anything(study, name, action, post, 0)
+
+    @rule(
+        study=studies,
+        name=st.sampled_from(ANYBODY),
+        action=st.sampled_from(ACTIONS),
+        post=posts,
+        back=st.integers(0, 2),
+    )
+    def anybody_does_anything(
+        self, study: int, name: str, action: str, post: Any, back: int
+    ) -> None:
+        now = self.plays[study]
+        play = type(now)(now.world, now.study, now.terms, max(0, now.round - back))
+        if action in ("open", "close", "finalise", "expire"):
+            post = None
+        elif action in ("deliver", "confirm_files"):
+            post = post if isinstance(post, int) else None
+        elif action == "judge":
+            post = post if isinstance(post, bytes) and len(post) < 32 else None
+        else:
+            post = post if isinstance(post, bytes) and len(post) == 32 else None
+        if action == "announce":
+            post = None
+        self.attempt(name, play.call(action, name, post))
+
+    @rule(seconds=st.sampled_from((1, 30, 61, 200)))
+    def time_passes(self, seconds: int) -> None:
+        self.world.ledger.advance(seconds)
+
+    @rule(study=studies, name=st.sampled_from(("s1", "stranger")))
+    def somebody_enforces_a_deadline(self, study: int, name: str) -> None:
+        self.world.pass_deadline()
+        play = self.plays[study]
+        for action in ("close", "finalise", "expire"):
+            if self.attempt(name, play.call(action, name)):
+                return
+
+    @rule(study=studies, name=sites)
+    def a_holder_changes_its_grant(self, study: int, name: str) -> None:
+        arguments = (self.world.versions[name], self.plays[study].study)
+        granted = self.world.ask(dataset_registry.is_granted(*arguments))
+        change = dataset_registry.revoke if granted else dataset_registry.grant
+        assert self.attempt(name, change(*arguments))
+
+    @rule(name=sites, share=st.integers(0, 4))
+    def a_holder_lowers_its_budget(self, name: str, share: int) -> None:
+        lineage = self.world.versions[name]
+        budget = self.account(lineage).budget
+        self.attempt(name, privacy_ledger.lower(lineage, budget * share // 4))
+
+    @rule(name=sites, more=st.integers(1, 2**24))
+    def a_quorum_raises_a_budget(self, name: str, more: int) -> None:
+        lineage = self.world.versions[name]
+        budget = self.account(lineage).budget + more
+        for voter in ("a1", "a2", "a3", "u1", "s4", name):
+            self.attempt(voter, privacy_ledger.vote_raise(lineage, budget))
+        assert self.account(lineage).budget >= budget
+
+    @precondition(lambda self: self.world.ask(consortium.active_members()) == 9)
+    @rule(gone=st.sampled_from(("s3", "s5", "a2", "a3")))
+    def a_member_is_voted_out(self, gone: str) -> None:
+        target = self.accounts[gone]
+        for voter in ("a1", "s1", "s2", "s4", "u1"):
+            assert self.attempt(voter, consortium.vote_removal(target))
+
+    @invariant()
+    def settled_never_falls(self) -> None:
+        for lineage in self.lineages:
+            found = self.account(lineage).settled
+            assert found >= self.settled[lineage]
+            self.settled[lineage] = found
+
+    @invariant()
+    def reserved_is_what_the_open_rounds_cost(self) -> None:
+        expected = dict.fromkeys(self.lineages, 0)
+        for play in self.plays:
+            view = play.view
+            if OPEN <= view.state <= JUDGED:
+                charges = self.world.ask(study_registry.charges_of(play.study, view.enrolled))
+                for lineage, price in zip(charges.lineages, charges.nano_rho, strict=True):
+                    expected[lineage] += price
+        for lineage in self.lineages:
+            assert self.account(lineage).reserved == expected[lineage]
+
+    @invariant()
+    def the_study_is_at_the_round_after_all_that_ended(self) -> None:
+        for play in self.plays:
+            assert self.world.ask(rounds.current_round(play.study)) == play.round
+
+    def teardown(self) -> None:
+        for at, view in self.ended.items():
+            assert self.world.ask(rounds.round_of(*at)) == view
+
+
+def test_random_histories_break_no_promise(world, account):
+    common = {
+        "sites": tuple(world.site(name, weight) for weight, name in enumerate(SITES, 1)),
+        "min_sites": 2,
+        "min_weight": 3,
+        "rounds": 4,
+        "max_aborts": 6,
+    }
+    plays = (world.start("one", **common), world.start("two", **common))
+    for index, name in enumerate(SITES):
+        price = world.ask(study_registry.price_of(plays[0].study, index))
+        world.send(name, privacy_ledger.lower(world.versions[name], 4 * price))
+
+    class Here(Histories):
+        pass
+
+    Here.world, Here.start, Here.first = world, world.snapshot(), plays
+    Here.accounts = {name: account(name).address for name in ("s3", "s5", "a2", "a3")}
+    SEEN.clear()
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    # The histories went deep enough to mean something.
+    for kind in ("Finalised", "RoundAborted", "Settled", "Released", "BudgetExceeded", "TooLate"):
+        assert SEEN[kind] > 0, kind
