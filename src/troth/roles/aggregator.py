@@ -239,6 +239,12 @@ class Aggregator:
         return function(self.study.study_id, view.number, *arguments)
 
     def _require_own_secrets(self, state: AggregatorState, view: RoundView) -> None:
+        """A round's secrets exist once: neither lost while it runs nor made anew after it."""
+        if state.round > view.number or (state.round == view.number and not state.key):
+            raise OnceOnly(
+                f"round {view.number}: this member has erased its secrets of round {state.round}; "
+                "the ledger goes back behind what was final"
+            )
         if self.account in view.key_heads and state.round != view.number:
             raise StateFileError(
                 f"round {view.number}: this member's key is announced but not in its state file; "

@@ -33,15 +33,15 @@ class Party(Generic[S]):
         self.account = account
         self._path = path
         saved = state_file.read(path)
-        self._state = role.initial if saved is None else role.decode(saved)
+        self.state = role.initial if saved is None else role.decode(saved)
         self._sent: set[bytes] = set()
 
     def tick(self, ledger: Ledger, store: BlobStore, view: StudyView, now: int) -> list[Receipt]:
         """One step of the role and its effects; the receipts of what was sent."""
         outbox = self._step(store, view, now)
-        if outbox.state != self._state:
+        if outbox.state != self.state:
             state_file.write(self._path, self.role.encode(outbox.state))
-            self._state = outbox.state
+            self.state = outbox.state
         for blob in outbox.puts:
             store.put(blob)
         receipts = [self._send(ledger, call) for call in outbox.posts]
@@ -53,7 +53,7 @@ class Party(Generic[S]):
         blobs: dict[bytes, bytes | None] = {}
         while True:
             try:
-                return self.role.step(self._state, Inbox(view, now, blobs))
+                return self.role.step(self.state, Inbox(view, now, blobs))
             except BlobsWanted as request:
                 for item in request.wanted:
                     blobs[item.digest] = _fetch(store, item.digest, item.max_size)
