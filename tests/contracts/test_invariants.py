@@ -294,7 +294,7 @@ def test_random_histories_break_no_promise(world, account):
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=25,
+            max_examples=3,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

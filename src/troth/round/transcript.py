@@ -82,7 +82,7 @@ def key_chain(where: RoundId, member: Address, key: bytes) -> tuple[bytes, bytes
 
 def heads_digest(where: RoundId, heads: Sequence[bytes], hpke_keys: Sequence[bytes]) -> bytes:
     """What binds all heads and all per-round HPKE keys, in committee order."""
-    return _contract_hash(HEADS_TYPEHASH, where, (_LIST, _LIST), (heads, hpke_keys))
+    return _contract_hash(HEADS_TYPEHASH, where, (_LIST, _LIST), (tuple(heads), tuple(hpke_keys)))
 
 
 def transcript_digest(
@@ -90,7 +90,9 @@ def transcript_digest(
 ) -> bytes:
     """T: every report digest in terms order (zeros where absent), then every noise list."""
     types = (_BYTES32, _LIST, _LIST)
-    return _contract_hash(TRANSCRIPT_TYPEHASH, where, types, (heads, reports, noise_lists))
+    return _contract_hash(
+        TRANSCRIPT_TYPEHASH, where, types, (heads, tuple(reports), tuple(noise_lists))
+    )
 
 
 def _contract_hash(

@@ -1,0 +1,99 @@
+"""What members agreed to: that the terms, the proposal and the numbers in both say one thing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from troth.audit.chain import Entry
+from troth.audit.history import History
+from troth.audit.members import TERMS, terms_name
+from troth.domain import terms as document
+from troth.domain.terms import Terms
+from troth.errors import BundleFalse, TermsError
+from troth.ledger.address import Address
+from troth.ledger.bindings import study_registry
+from troth.privacy.plan import Plan
+from troth.round.agreement import require_agreement, require_fit
+from troth.round.study import Study
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A study that became active, with everything that was recomputed from its terms."""
+
+    study: Study
+    plan: Plan
+    entry: Entry
+    """The proposal."""
+
+
+@dataclass(frozen=True)
+class Agreements:
+    """All studies."""
+
+    active: Mapping[bytes, Agreement]
+    """By study id, in the order of proposal."""
+    idle: tuple[bytes, ...]
+    """Proposals that nobody put into force; only their ids were checked."""
+
+
+def verify_agreements(
+    history: History, chain_id: int, contract: Address, documents: Mapping[bytes, bytes]
+) -> Agreements:
+    """Recompute every active study from its terms.
+
+    Args:
+        history: the replayed chain.
+        chain_id: its id.
+        contract: address of the Rounds contract.
+        documents: terms by digest.
+
+    Raises:
+        BundleFalse: terms that are missing, unreadable or unfit, that nobody proposed, or that
+            carry other numbers than the contracts computed with.
+    """
+    events = list(history.events())
+    active = {
+        event.study_id for _, event in events if isinstance(event, study_registry.StudyActivated)
+    }
+    agreed: dict[bytes, Agreement] = {}
+    idle = []
+    unclaimed = set(documents)
+    for entry, event in events:
+        if not isinstance(event, study_registry.StudyProposed):
+            continue
+        unclaimed.discard(event.terms_digest)
+        if event.study_id not in active:
+            idle.append(event.study_id)
+            continue
+        member = terms_name(event.terms_digest)
+        if event.terms_digest not in documents:
+            raise BundleFalse(member, "member", "nothing", "the terms of an active study")
+        try:
+            terms = _recompute(history, event, chain_id, documents[event.terms_digest])
+            plan = require_fit(terms)
+        except TermsError as problem:
+            raise BundleFalse(member, problem.where, "terms that hold", problem.problem) from problem
+        agreed[event.study_id] = Agreement(Study(terms, event.study_id, contract), plan, entry)
+    for digest in sorted(unclaimed):
+        raise BundleFalse(terms_name(digest), "member", f"a study's {TERMS}", "nobody proposed it")
+    return Agreements(agreed, tuple(idle))
+
+
+def _recompute(
+    history: History, event: study_registry.StudyProposed, chain_id: int, data: bytes
+) -> Terms:
+    """The terms, once everything that the proposal says follows from them.
+
+    Raises:
+        TermsError: what does not follow.
+    """
+    terms = document.decode(data)
+    if terms.chain_id != chain_id:
+        raise TermsError("chain_id", f"is {terms.chain_id}, the chain's is {chain_id}")
+    require_agreement(terms, event.terms_digest, history.world.studies.terms[event.study_id])
+    for index, site in enumerate(terms.sites):
+        registered = history.world.datasets.versions[bytes.fromhex(site.version[2:])].record_bound
+        if site.record_bound != registered:
+            where = f"sites[{index}].record_bound"
+            raise TermsError(where, f"is {site.record_bound}, registered were {registered}")
+    return terms

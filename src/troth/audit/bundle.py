@@ -1,0 +1,194 @@
+"""A bundle as a whole: written from a ledger and a store, read from one file."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from troth.audit import archive, manifest, seal
+from troth.audit.members import (
+    BLOBS,
+    BLOCKS,
+    CONTRACTS,
+    CONTRACTS_FORMAT,
+    SEAL,
+    TERMS,
+    TRANSACTIONS,
+    BlockLine,
+    Contracts,
+    DeployedContract,
+    Seal,
+    TransactionLine,
+    blob_name,
+    decode,
+    decode_lines,
+    encode_lines,
+    terms_name,
+)
+from troth.audit.references import listed, referenced
+from troth.domain import records
+from troth.domain.hashing import digest as digest_of
+from troth.errors import BlobMissing, BundleFalse, InputError, NotABundle
+from troth.ledger import artifact
+from troth.ledger.account import Account
+from troth.ledger.bindings import study_registry
+from troth.ledger.client import Ledger
+from troth.ledger.deploy import ORDER
+from troth.ledger.interface import Event
+from troth.round.messages import MAX_MESSAGE
+from troth.storage.blobs import BlobStore
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a bundle holds; each part canonical in itself, nothing compared yet."""
+
+    blocks: tuple[BlockLine, ...]
+    transactions: tuple[TransactionLine, ...]
+    seal: Seal
+    contracts: Contracts
+    terms: Mapping[bytes, bytes]
+    """Documents by digest."""
+    blobs: Mapping[bytes, bytes]
+    """By digest."""
+    doubt: BundleFalse | None
+    """A part of the manifest that is wrong if nothing else is."""
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read a bundle and check that every member is the one its name and the manifest say.
+
+    Raises:
+        InputError: there is no such file.
+        NotABundle: a file that is no archive, or an unsafe or damaged one.
+        BundleFalse: naming the first member that is not what it is called.
+    """
+    found = archive.read_file(path)
+    members = dict(found.members)
+    if manifest.NAME not in members:
+        raise NotABundle(f"{path}: a ZIP archive, but without a {manifest.NAME}")
+    doubt = manifest.verify(members.pop(manifest.NAME), members)
+    for name in sorted(found.damaged):
+        raise BundleFalse(name, "content", "the archive's checksum", "another one")
+    for name in (BLOCKS, CONTRACTS, SEAL, TRANSACTIONS):
+        if name not in members:
+            raise BundleFalse(name, "member", "nothing", "a bundle has this member")
+    blocks, transactions = members.pop(BLOCKS), members.pop(TRANSACTIONS)
+    sealed, contracts = members.pop(SEAL), members.pop(CONTRACTS)
+    folders = {
+        folder: {name: members.pop(name) for name in sorted(members) if name.startswith(folder)}
+        for folder in (TERMS, BLOBS)
+    }
+    for name in sorted(members):
+        raise BundleFalse(name, "member", "to belong to a bundle", "no bundle has such a member")
+    return Bundle(
+        blocks=decode_lines(BlockLine, blocks, BLOCKS),
+        transactions=decode_lines(TransactionLine, transactions, TRANSACTIONS),
+        seal=decode(Seal, sealed, SEAL),
+        contracts=decode(Contracts, contracts, CONTRACTS),
+        terms=_by_digest(folders[TERMS], terms_name),
+        blobs=_by_digest(folders[BLOBS], blob_name),
+        doubt=doubt,
+    )
+
+
+def _by_digest(members: Mapping[str, bytes], name_of: Callable[[bytes], str]) -> dict[bytes, bytes]:
+    """Members that are named by their digest."""
+    found = {}
+    for name, content in members.items():
+        true = digest_of(content)
+        if name != name_of(true):
+            raise BundleFalse(name, "content", "to be what it is called", f"0x{true.hex()}")
+        found[true] = content
+    return found
+
+
+def write_bundle(path: Path, ledger: Ledger, store: BlobStore, sealer: Account) -> None:
+    """Write everything public about a ledger into one file: whole, or not at all.
+
+    Run by any member. The store must serve the terms of every active study by their digest, and
+    should serve whatever the parties published; sealed shares are never looked for.
+
+    Args:
+        path: the file; it is replaced if there is one.
+        ledger: with all five contracts bound. Blocks up to the newest final one are taken.
+        store: where the parties' blobs are.
+        sealer: a member's account, which signs the last block.
+
+    Raises:
+        BlobMissing: the terms of an active study are not in the store.
+        InputError: the file cannot be written.
+    """
+    head = ledger.final()
+    blocks = [ledger.block(number) for number in range(head.number + 1)]
+    events = [logged.event for logged in ledger.events(0, head.number)]
+    lines = [
+        TransactionLine(block.header.number, index, raw, receipt)
+        for block in blocks
+        for index, (raw, receipt) in enumerate(
+            zip(block.raw.transactions, block.raw.receipts, strict=True)
+        )
+    ]
+    deployed = tuple(
+        DeployedContract(name, bytes(ledger.addresses[name]), artifact.load(name).digest)
+        for name in ORDER
+    )
+    members = {
+        BLOCKS: encode_lines([BlockLine(block.raw.header) for block in blocks]),
+        TRANSACTIONS: encode_lines(lines),
+        SEAL: records.encode(seal.make(sealer, ledger.chain_id, head.hash)),
+        CONTRACTS: records.encode(Contracts(CONTRACTS_FORMAT, deployed)),
+        **{terms_name(digest): terms for digest, terms in _terms(events, store)},
+        **{blob_name(digest): blob for digest, blob in _blobs(events, store).items()},
+    }
+    members[manifest.NAME] = manifest.make(members).encode()
+    write_whole(path, archive.write(members))
+
+
+def _terms(events: list[Event], store: BlobStore) -> Iterator[tuple[bytes, bytes]]:
+    """The terms of all proposals; of those that never became active only where there are any."""
+    active = {e.study_id for e in events if isinstance(e, study_registry.StudyActivated)}
+    for event in events:
+        if not isinstance(event, study_registry.StudyProposed):
+            continue
+        try:
+            yield event.terms_digest, store.get(event.terms_digest, max_size=MAX_MESSAGE)
+        except BlobMissing:
+            if event.study_id in active:
+                raise
+
+
+def _blobs(events: list[Event], store: BlobStore) -> dict[bytes, bytes]:
+    """Whatever the store serves of the blobs that the ledger names."""
+    references = list(referenced(events))
+    blobs: dict[bytes, bytes] = {}
+    for stage in (references, listed(references, blobs)):
+        for reference in list(stage):
+            if reference.digest not in blobs and store.has(reference.digest):
+                blobs[reference.digest] = store.get(reference.digest, max_size=MAX_MESSAGE)
+    return blobs
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that readers see all of it or the old one.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)  # a bundle is for everybody; mkstemp is for its owner
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as problem:
+        raise InputError(
+            f"{path}: cannot be written: {problem.strerror or problem}; choose another folder"
+        ) from problem

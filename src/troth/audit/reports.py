@@ -1,0 +1,81 @@
+"""What was reported in a round: envelopes, the parties behind them, and what may be missing.
+
+A blob that nobody served is no lie by itself: the verdict then says "undelivered" or the round
+aborted. But whatever a verdict judged has to be here, or nobody could recompute it.
+"""
+
+from troth.audit.evidence import RoundEvidence
+from troth.errors import DecodeError
+from troth.ledger.bindings import rounds
+from troth.round.messages import Envelope, VerifierFile
+from troth.round.messages import decode_envelope, decode_noise_list, decode_verifier_file
+from troth.round.transcript import bits
+
+
+def verify_reports(round_: RoundEvidence) -> dict[int, Envelope]:
+    """The decoded envelopes of the delivered places; one that does not decode is left out.
+
+    Raises:
+        BundleFalse: a blob that everybody opened is missing.
+    """
+    found = {}
+    for place, digest in _digests(round_).items():
+        data = round_.require(digest, "envelope")
+        try:
+            found[place] = decode_envelope(
+                data,
+                round_.where,
+                round_.study.reporters[place],
+                len(round_.study.committee),
+            )
+        except DecodeError:
+            continue
+    return found
+
+
+def _digests(round_: RoundEvidence) -> dict[int, bytes]:
+    """Envelope digests of the delivered places."""
+    study, view = round_.study, round_.view
+    digests = {
+        place: view.reports[site] for place, site in enumerate(study.sites) if site in view.reports
+    }
+    for index, member in enumerate(study.committee):
+        data = round_.require(view.noise_lists[member], "noise list")
+        try:
+            listed = decode_noise_list(data, study.terms.privacy.noise_candidates)
+        except DecodeError as problem:
+            raise round_.lie(
+                rounds.NoiseReported, member, "a list of noise envelopes", str(problem)
+            ) from problem
+        digests.update(enumerate(listed.envelopes, study.noise_place(index, 0)))
+    return {place: digests[place] for place in bits(view.delivered)}
+
+
+def verify_keys(round_: RoundEvidence) -> None:
+    """The per-round HPKE keys are there, to which shares were sealed.
+
+    Raises:
+        BundleFalse: one is missing.
+    """
+    for digest in round_.view.hpke_keys.values():
+        round_.require(digest, "HPKE key")
+
+
+def verify_files(round_: RoundEvidence) -> list[VerifierFile]:
+    """Every member's verifier file, in committee order.
+
+    Raises:
+        BundleFalse: a file that every member confirmed is missing or does not decode.
+    """
+    view = round_.view
+    places = tuple(bits(view.delivered))
+    files = []
+    for member in round_.study.committee:
+        data = round_.require(view.files[member], "verifier file")
+        try:
+            files.append(decode_verifier_file(data, member, places))
+        except DecodeError as problem:
+            raise round_.lie(
+                rounds.FileCommitted, member, "a verifier file", str(problem)
+            ) from problem
+    return files

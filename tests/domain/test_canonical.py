@@ -1,0 +1,108 @@
+"""RFC 8785 with a decoder that takes the one encoding only; records; Merkle roots."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from troth.domain import canonical, merkle, records
+from troth.errors import DecodeError
+
+
+@dataclass(frozen=True)
+class Inner:
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Outer:
+    number: int
+    text: str
+    real: float
+    flag: bool
+    inner: Inner
+    many: tuple[Inner, ...]
+
+
+outers = st.builds(
+    Outer,
+    number=st.integers(),
+    text=st.text(st.characters(exclude_categories=["Cs"])),
+    real=st.floats(-(2.0**53), 2.0**53, exclude_min=True, exclude_max=True),
+    flag=st.booleans(),
+    inner=st.builds(Inner, st.binary(max_size=8)),
+    many=st.tuples(st.builds(Inner, st.binary(max_size=3))),
+)
+
+
+@given(outers)
+def test_a_record_comes_back_from_its_bytes(record):
+    assert records.decode(Outer, records.encode(record), "record") == record
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"data":"0x0"}',
+        '{"data":"0xAA"}',
+        '{"data":"aa"}',
+        '{"data":"0xzz"}',
+        '{"data":"0x 1"}',
+        '{"data":1}',
+        '{"data":"0x","more":1}',
+        "{}",
+        "[]",
+        '{"data":"0x"} ',
+        '{"data": "0x"}',
+        '{"data":"0x","data":"0x"}',
+    ],
+)
+def test_other_forms_of_a_record_are_refused(text):
+    with pytest.raises(DecodeError):
+        records.decode(Inner, text.encode(), "inner")
+
+
+@pytest.mark.parametrize("value", ["1", "+9007199254740992", "09007199254740992", "9_0", "", 2**53])
+def test_an_integer_has_one_form(value):
+    with pytest.raises(DecodeError):
+        canonical.integer_from_text(value, "number")
+
+
+@given(st.integers())
+def test_integers_of_any_size_travel(number):
+    text = canonical.integer_text(number)
+    assert isinstance(text, int) == (abs(number) < 2**53)
+    assert canonical.integer_from_text(text, "number") == number
+
+
+def test_the_encoding_is_that_of_the_outside_vectors(outside_vectors):
+    for path in sorted((outside_vectors / "jcs" / "input").glob("*.json")):
+        expected = (outside_vectors / "jcs" / "output" / path.name).read_bytes()
+        assert canonical.encode(json.loads(path.read_text("utf-8"))) == expected, path.name
+
+
+def test_depth_bombs_are_refused():
+    with pytest.raises(DecodeError):
+        canonical.decode(b"[" * 100_000 + b"]" * 100_000, "bomb")
+
+
+def test_a_root_depends_on_every_record_their_order_and_the_salt():
+    salt, rows = b"s" * 16, [b"a", b"b", b"c"]
+    roots = {
+        merkle.root(rows, salt),
+        merkle.root(rows[::-1], salt),
+        merkle.root(rows[:2], salt),
+        merkle.root([*rows, b""], salt),
+        merkle.root([b"ab", b"", b"c"], salt),
+        merkle.root(rows, b"t" * 16),
+    }
+    assert len(roots) == 6
+
+
+def test_a_root_needs_records_and_a_salt_that_cannot_be_guessed():
+    with pytest.raises(ValueError, match="salt"):
+        merkle.root([b"a"], b"short")
+    with pytest.raises(ValueError, match="record"):
+        merkle.root([], b"s" * 16)

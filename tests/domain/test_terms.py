@@ -1,0 +1,107 @@
+"""Terms are read strictly, and contradictions are named where they stand."""
+
+import json
+
+import pytest
+
+from troth.domain import canonical, terms
+from troth.errors import TermsError
+from troth.ledger.account import Account
+from troth.scenarios.consortium import AGGREGATOR, SITE, Dataset, Organisation
+from troth.testing.small_study import Shape, small_terms
+
+
+@pytest.fixture(scope="module")
+def document():
+    """The JSON value of terms that hold."""
+
+    def organisations(roles, first):
+        return [Organisation("x", roles, Account(bytes([first + n] * 32))) for n in range(3)]
+
+    datasets = [Dataset(bytes([n] * 32), bytes([n] * 32), 64) for n in (1, 2, 3)]
+    shape = Shape(members=3)
+    made = small_terms(shape, 31337, organisations(SITE, 1), organisations(AGGREGATOR, 9), datasets)
+    return json.loads(made.encode())
+
+
+def refused(document, path, value):
+    changed = json.loads(json.dumps(document))
+    *outer, last = path
+    place = changed
+    for key in outer:
+        place = place[key]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    with pytest.raises(TermsError) as caught:
+        terms.decode(canonical.encode(changed))
+    return caught.value
+
+
+def test_terms_that_hold_are_read(document):
+    assert terms.decode(canonical.encode(document)).name == "small study"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "where"),
+    [
+        (("format",), "troth/terms/v2", "format"),
+        (("mode",), "B4", "mode"),
+        (("privacy", "unit"), "client", "privacy.unit"),
+        (("privacy", "neighbours"), "replace-one", "privacy.neighbours"),
+        (("privacy", "mechanism"), "laplace", "privacy.mechanism"),
+        (("model", "optimiser"), "adam", "model.optimiser"),
+        (("rounds",), 0, "rounds"),
+        (("rounds",), "20", "rounds"),
+        (("rounds",), True, "rounds"),
+        (("rounds",), 2.5, "rounds"),
+        (("rounds",), None, "rounds"),
+        (("surprise",), 1, "surprise"),
+        (("privacy", "delta"), 0, "privacy.delta"),
+        (("privacy", "delta"), 1, "privacy.delta"),
+        (("privacy", "epsilon"), 0, "privacy.epsilon"),
+        (("privacy", "clip"), 0, "privacy.clip"),
+        (("privacy", "noise_variance"), 3, "privacy.noise_variance"),
+        (("privacy", "honest"), 3, "privacy.honest"),
+        (("privacy", "noise_candidates"), 2, "privacy.noise_candidates"),
+        (("quorum", "min_sites"), 4, "quorum.min_sites"),
+        (("quorum", "min_weight"), 99, "quorum.min_weight"),
+        (("windows", "judge"), 0, "windows.judge"),
+        (("max_aborts",), -1, "max_aborts"),
+        (("committee",), ["0x12"], "committee[0]"),
+        (("committee",), [], "committee"),
+        (("sites",), [], "sites"),
+        (("sites", 0, "weight"), 0, "sites[0].weight"),
+        (("sites", 1, "lineage"), "0x" + "01" * 32, "sites"),
+        (("sites", 1, "version"), "0x01", "sites[1].version"),
+        (("sites", 1), 7, "sites[1]"),
+        (("sites",), {}, "sites"),
+        (("model", "dimension"), 5, "model.dimension"),
+        (("model", "momentum"), 1, "model.momentum"),
+        (("model", "learning_rate"), 0, "model.learning_rate"),
+        (("preprocessing", "scale"), [1, 1, 0], "preprocessing.scale"),
+        (("preprocessing", "shift"), [1], "preprocessing"),
+        (("name",), "", "name"),
+        (("purpose",), "  ", "purpose"),
+    ],
+)
+def test_a_contradiction_is_named_where_it_stands(document, path, value, where):
+    assert refused(document, path, value).where == where
+
+
+def test_a_party_that_stands_twice_is_refused(document):
+    site = document["sites"][0]["account"]
+    assert "twice" in refused(document, ("committee", 1), site).problem
+    assert "twice" in refused(document, ("sites", 1, "account"), site).problem
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"{}", b"[1]", b"\xff\xfe", b'{"a":1,"a":1}'])
+def test_what_is_no_terms_document_is_refused(data):
+    with pytest.raises(TermsError):
+        terms.decode(data)
+
+
+def test_terms_in_another_form_than_the_canonical_one_are_refused(document):
+    with pytest.raises(TermsError, match="canonical"):
+        terms.decode(json.dumps(document).encode())

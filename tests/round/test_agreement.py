@@ -1,0 +1,79 @@
+"""The id of a study joins document and integers; no member approves one without the other."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from troth.domain import terms as document
+from troth.errors import TermsError
+from troth.ledger.bindings import study_registry
+from troth.ledger.bindings.structs import OnChainTerms
+from troth.roles import steward
+from troth.round.agreement import on_chain_terms, require_fit, study_id
+
+
+def examined(finished, **changes):
+    small = finished.small
+    terms = small.study.terms
+    known = {
+        "document": terms.encode(),
+        "chain_id": terms.chain_id,
+        "registry": small.consortium.deployment.addresses["StudyRegistry"],
+        "proposal": small.study.study_id,
+        "digest": terms.digest(),
+        "integers": on_chain_terms(terms),
+    }
+    return steward.examine(**{**known, **changes})
+
+
+def test_the_study_id_is_the_contracts(finished):
+    terms = finished.small.study.terms
+    registry = finished.small.consortium.deployment.addresses["StudyRegistry"]
+    call = study_registry.study_id_of(terms.digest(), on_chain_terms(terms))
+    assert study_id(registry, terms) == finished.ask(call) == finished.small.study.study_id
+
+
+def test_an_honest_proposal_is_examined_and_planned(finished):
+    terms, plan = examined(finished)
+    assert terms == finished.small.study.terms
+    assert plan.fits
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(OnChainTerms)])
+def test_integers_that_differ_from_the_terms_are_refused_by_name(finished, name):
+    honest = on_chain_terms(finished.small.study.terms)
+    other = {
+        "windows": replace(honest.windows, report=1),
+        "committee": honest.committee[::-1],
+        "sites": honest.sites[1:],
+    }.get(name)
+    changed = replace(honest, **{name: other if other is not None else getattr(honest, name) + 1})
+    with pytest.raises(TermsError, match=name):
+        examined(finished, integers=changed)
+
+
+def test_another_document_digest_chain_or_id_is_refused(finished):
+    terms = finished.small.study.terms
+    for changes, what in (
+        ({"document": replace(terms, purpose="another").encode()}, "digest"),
+        ({"digest": bytes(32)}, "digest"),
+        ({"chain_id": 1}, "chain_id"),
+        ({"proposal": bytes(32)}, "study id"),
+    ):
+        with pytest.raises(TermsError, match=what):
+            examined(finished, **changes)
+
+
+def test_terms_that_do_not_fit_are_refused_before_anyone_approves(finished):
+    terms = finished.small.study.terms
+    dear = replace(terms, privacy=replace(terms.privacy, epsilon=0.01))
+    with pytest.raises(TermsError, match="budget"):
+        require_fit(dear)
+    loose = replace(terms, secagg=replace(terms.secagg, site_norm_bound=2000))
+    with pytest.raises(TermsError, match="site_norm_bound"):
+        require_fit(loose)
+
+
+def test_the_document_is_read_back_as_it_was(finished):
+    terms = finished.small.study.terms
+    assert document.decode(terms.encode()) == terms

@@ -1,0 +1,100 @@
+"""Messages have one encoding, and one for somebody else is refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from troth.errors import DecodeError
+from troth.round.messages import (
+    NOISE_LIST_FORMAT,
+    NoiseList,
+    decode_envelope,
+    decode_noise_list,
+    decode_verifier_file,
+)
+from troth.round.transcript import bits
+
+
+@pytest.fixture
+def envelope(finished):
+    study = finished.small.study
+    data = finished.blob(finished.round.reports[study.sites[0]])
+    return data, decode_envelope(data, study.where(1), study.reporters[0], 2)
+
+
+def test_an_envelope_is_for_one_round_party_and_committee(finished, envelope):
+    study, (data, found) = finished.small.study, envelope
+    assert found.encode() == data
+    for where, reporter, holders in (
+        (study.where(2), study.reporters[0], 2),
+        (study.where(1), study.reporters[1], 2),
+        (study.where(1), study.reporters[0], 3),
+    ):
+        with pytest.raises(DecodeError, match="envelope"):
+            decode_envelope(data, where, reporter, holders)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": "troth/envelope/v2"},
+        {"commitments": (bytes(31), bytes(32))},
+        {"commitments": (bytes(32),)},
+        {"shares": ()},
+        {"chain_id": 1},
+        {"contract": bytes(20)},
+        {"candidate": 1},
+        {"role": "noise"},
+    ],
+)
+def test_an_envelope_with_one_field_changed_is_refused(finished, envelope, change):
+    study, (_, found) = finished.small.study, envelope
+    with pytest.raises(DecodeError):
+        decode_envelope(replace(found, **change).encode(), study.where(1), study.reporters[0], 2)
+
+
+def test_bytes_that_are_not_canonical_are_refused(finished, envelope):
+    study, (data, _) = finished.small.study, envelope
+    for broken in (data + b" ", data[:-1], data.replace(b":", b": ", 1), b"\xff" + data, b""):
+        with pytest.raises(DecodeError):
+            decode_envelope(broken, study.where(1), study.reporters[0], 2)
+
+
+def test_a_share_without_a_possible_size_is_refused(finished, envelope):
+    study, (_, found) = finished.small.study, envelope
+    for size in (0, -1, 2**40):
+        first = replace(found.shares[0], size=size)
+        changed = replace(found, shares=(first, found.shares[1]))
+        with pytest.raises(DecodeError, match="size"):
+            decode_envelope(changed.encode(), study.where(1), study.reporters[0], 2)
+
+
+def test_a_noise_list_has_exactly_the_agreed_candidates():
+    one = NoiseList(NOISE_LIST_FORMAT, (bytes(32),))
+    assert decode_noise_list(one.encode(), 1) == one
+    for broken, candidates in (
+        (one, 2),
+        (replace(one, envelopes=(bytes(31),)), 1),
+        (replace(one, format="x"), 1),
+    ):
+        with pytest.raises(DecodeError):
+            decode_noise_list(broken.encode(), candidates)
+
+
+def test_a_verifier_file_speaks_of_every_delivered_report_once(finished):
+    member = finished.small.study.committee[0]
+    data = finished.blob(finished.round.files[member])
+    places = tuple(bits(finished.round.delivered))
+    found = decode_verifier_file(data, member, places)
+    first, *others = found.entries
+    for changed in (
+        replace(found, member=bytes(20)),
+        replace(found, format="x"),
+        replace(found, entries=tuple(others)),
+        replace(found, entries=(first, first, *others[1:])),
+        replace(found, entries=(replace(first, reason="share"), *others)),
+        replace(found, entries=(replace(first, reason="", verifier_share=b""), *others)),
+        replace(found, entries=(replace(first, reason="bad", verifier_share=b""), *others)),
+    ):
+        with pytest.raises(DecodeError):
+            decode_verifier_file(changed.encode(), member, places)
