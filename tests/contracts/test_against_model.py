@@ -327,7 +327,7 @@ def test_contracts_and_models_agree(world, account, digest):
     run_state_machine_as_test(
         machine(world, account, digest, world.snapshot(), model),
         settings=settings(
-            max_examples=int(__import__("os").environ.get("EX","12")),
+            max_examples=int(__import__("os").environ.get("EX", "12")),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

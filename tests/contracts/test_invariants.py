@@ -7,7 +7,7 @@ from the events and views of the chain alone, not from a second implementation o
 from collections import Counter
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -234,7 +234,8 @@ class Histories(RuleBasedStateMachine):
         budget = self.account(lineage).budget + more
         for voter in ("a1", "a2", "a3", "u1", "s4", name):
             self.attempt(voter, privacy_ledger.vote_raise(lineage, budget))
-        assert self.account(lineage).budget >= budget
+        if self.world.ask(consortium.is_member(self.accounts[name])):
+            assert self.account(lineage).budget == budget
 
     @precondition(lambda self: self.world.ask(consortium.active_members()) == 9)
     @rule(gone=st.sampled_from(("s3", "s5", "a2", "a3")))
@@ -289,17 +290,19 @@ def test_random_histories_break_no_promise(world, account):
         pass
 
     Here.world, Here.start, Here.first = world, world.snapshot(), plays
-    Here.accounts = {name: account(name).address for name in ("s3", "s5", "a2", "a3")}
+    Here.accounts = {name: account(name).address for name in (*ANYBODY, "s5")}
     SEEN.clear()
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=3,
+            max_examples=15,
             stateful_step_count=40,
             deadline=None,
+            phases=[Phase.generate],  # shrinking would take minutes; the steps are printed
             suppress_health_check=list(HealthCheck),
         ),
     )
+    print(SEEN)
     # The histories went deep enough to mean something.
     for kind in ("Finalised", "RoundAborted", "Settled", "Released", "BudgetExceeded", "TooLate"):
         assert SEEN[kind] > 0, kind

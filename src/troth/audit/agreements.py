@@ -72,7 +72,9 @@ def verify_agreements(
             terms = _recompute(history, event, chain_id, documents[event.terms_digest])
             plan = require_fit(terms)
         except TermsError as problem:
-            raise BundleFalse(member, problem.where, "terms that hold", problem.problem) from problem
+            raise BundleFalse(
+                member, problem.where, "terms that hold", problem.problem
+            ) from problem
         agreed[event.study_id] = Agreement(Study(terms, event.study_id, contract), plan, entry)
     for digest in sorted(unclaimed):
         raise BundleFalse(terms_name(digest), "member", f"a study's {TERMS}", "nobody proposed it")

@@ -64,7 +64,9 @@ def claims_not_covered(idle: int) -> list[Claim]:
         not_covered("that a site clipped the records of its own patients: its software does"),
         not_covered("that a dataset's root and record bound are true: the holder's word"),
         not_covered("that nobody is in two datasets, or that one party is not several members"),
-        not_covered("that the shipped artefacts mean what their sources say: build them and compare"),
+        not_covered(
+            "that the shipped artefacts mean what their sources say: build them and compare"
+        ),
         not_covered("state roots: results are replayed from the rules, not in the virtual machine"),
         not_covered("who produced the blocks, and that no other chain was shown to others"),
     ]

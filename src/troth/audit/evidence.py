@@ -39,9 +39,7 @@ class RoundEvidence:
         """The round's id in everything that is hashed."""
         return self.study.where(self.view.number)
 
-    def lie(
-        self, event: type[Event], party: Address, claimed: str, follows: str
-    ) -> BundleFalse:
+    def lie(self, event: type[Event], party: Address, claimed: str, follows: str) -> BundleFalse:
         """The finding that what a party posted does not follow."""
         entry = self.entries[event, party]
         position = f"{entry.position}, {event.SOLIDITY_NAME} of round {self.view.number}"

@@ -89,7 +89,9 @@ def _compare(claimed: MemberEntry, content: bytes) -> BundleFalse | None:
     for field in ("digest", "size"):
         said, follows = getattr(claimed, field), getattr(true, field)
         if said != follows:
-            raise BundleFalse(NAME, f"members, {claimed.name}, {field}", _show(said), _show(follows))
+            raise BundleFalse(
+                NAME, f"members, {claimed.name}, {field}", _show(said), _show(follows)
+            )
     if claimed.chunks == true.chunks:
         return None
     where = f"members, {claimed.name}, chunks"

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from troth.domain import records
 from troth.errors import DecodeError
 from troth.ledger.bindings import rounds
 from troth.ledger.interface import Event
-from troth.round.messages import NoiseList, decode_noise_list
+from troth.round.messages import NoiseList
 
 _DIGESTS: dict[type[Event], tuple[str, Callable[[Any], bytes]]] = {
     rounds.HeadPosted: ("HPKE key", lambda event: event.hpke_key_digest),
@@ -54,6 +55,6 @@ def listed(references: Iterable[Reference], blobs: Mapping[bytes, bytes]) -> Ite
 
 def _read_list(data: bytes) -> NoiseList | None:
     try:
-        return decode_noise_list(data, 1)
+        return records.decode(NoiseList, data, "noise list")
     except DecodeError:
         return None  # names nothing; a round with such a list does not become final

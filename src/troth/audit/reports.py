@@ -7,8 +7,13 @@ aborted. But whatever a verdict judged has to be here, or nobody could recompute
 from troth.audit.evidence import RoundEvidence
 from troth.errors import DecodeError
 from troth.ledger.bindings import rounds
-from troth.round.messages import Envelope, VerifierFile
-from troth.round.messages import decode_envelope, decode_noise_list, decode_verifier_file
+from troth.round.messages import (
+    Envelope,
+    VerifierFile,
+    decode_envelope,
+    decode_noise_list,
+    decode_verifier_file,
+)
 from troth.round.transcript import bits
 
 

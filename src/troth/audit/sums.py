@@ -5,7 +5,7 @@ from troth.domain.hashing import digest
 from troth.errors import DecodeError, ParameterError
 from troth.learning.model import Model
 from troth.ledger.bindings import rounds
-from troth.roles.following import next_model
+from troth.round.step import next_model
 from troth.round.transcript import sum_digest
 
 

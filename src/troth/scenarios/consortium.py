@@ -133,6 +133,13 @@ class Consortium:
         self.receipts.extend(run(driver, self.ledger, done))
         return view
 
+    def finish(self, view: StudyView, parties: Sequence[Party[Any]]) -> None:
+        """After the last round of a study: every party erases what that round left with it."""
+        driver = Driver(self.ledger, self.store, view, parties)
+        driver.refresh()
+        for party in parties:
+            driver.tick(party)
+
 
 def found(
     ledger: DevelopmentLedger,

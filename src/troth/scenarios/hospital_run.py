@@ -1,31 +1,27 @@
-"""What happens on the ledger in the hospitals' story: agreement, every round, a refused overspend."""
+"""The hospitals' story on the ledger: agreement, every round, and an overspend refused."""
 
+import math
 import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from troth.errors import ContractRefused, LedgerError, RoundError
-from troth.learning.logistic import accuracy
-from troth.learning.model import Model
-from troth.ledger import engines
 from troth.ledger.bindings import rounds
 from troth.ledger.client import DevelopmentLedger
 from troth.ledger.records import LoggedEvent
-from troth.privacy.dp.accounting import epsilon_guaranteed
-from troth.round.agreement import require_fit
-from troth.round.messages import MAX_MESSAGE
+from troth.privacy.dp.accounting import nano_rho_budget
+from troth.privacy.dp.price import NANO
 from troth.round.study import Study
-from troth.round.transcript import bits
 from troth.round.transitions import State, table
 from troth.round.view import StudyView
-from troth.scenarios import hospital_baselines, result
+from troth.scenarios import result
 from troth.scenarios.consortium import Consortium, Dataset
-from troth.scenarios.hospital_records import HospitalData, StudyParameters, load
-from troth.scenarios.hospital_study import Cast, cast, establish, hospital_terms, trainers
+from troth.scenarios.hospital_records import HospitalData, StudyParameters
+from troth.scenarios.hospital_study import DELTA, EPSILON, Cast, establish, hospital_terms, trainers
 from troth.scenarios.progress import Progress
+from troth.scenarios.stopwatch import Stopwatch
 from troth.storage.blobs import LocalBlobs
 
 PURPOSE = "Tell malignant from benign breast tumours from measurements of cell nuclei"
@@ -44,6 +40,18 @@ class Options:
     """T."""
     ledger: str
     """Name of the engine."""
+
+
+def study_parameters(options: Options) -> StudyParameters:
+    """What the hospitals agree on, with the number of rounds that was asked for."""
+    return replace(StudyParameters(), rounds=options.rounds)
+
+
+def greedy_parameters(parameters: StudyParameters) -> StudyParameters:
+    """A second study of one round, with as little noise as a whole budget can pay for."""
+    budget = nano_rho_budget(EPSILON, DELTA)
+    least = math.ceil(Fraction(NANO * parameters.clip**2, 2 * parameters.honest * budget))
+    return replace(parameters, rounds=1, noise_variance=least)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ def train(
     watch: Stopwatch,
 ) -> Played:
     """Everything that happens on the ledger: agreement, all rounds, the refused second study."""
-    parameters = replace(StudyParameters(), rounds=options.rounds)
+    parameters = study_parameters(options)
     store = LocalBlobs(options.out / "store")
     with watch.part("agreement"):
         progress.stage("Seven organisations agree on a study, by vote, on the ledger")
@@ -87,9 +95,11 @@ def train(
         view = consortium.drive(study, parties, teller.over, teller)
         if len(view.finals) != options.rounds:
             raise RoundError(f"{len(view.finals)} rounds of {options.rounds} became final")
+        consortium.finish(view, parties)
     with watch.part("overspend"):
         progress.stage("A second study over the same patients asks for more than is left")
-        second = _agree(consortium, players, datasets, data, parameters, SECOND_PURPOSE)
+        greedy = greedy_parameters(parameters)
+        second = _agree(consortium, players, datasets, data, greedy, SECOND_PURPOSE)
         refusal = _overspend(consortium, second)
         progress.note("refused", f"the contract refuses to open its round: {refusal.reason}")
     return Played(players, consortium, study, view, (refusal,))
@@ -151,9 +161,7 @@ def _overspend(consortium: Consortium, study: Study) -> result.Refusal:
         consortium.drive(study, parties, lambda view: view.current.state is State.OPEN)
     except ContractRefused as refused:
         left, asked = refused.arguments["left"], refused.arguments["asked"]
-        evidence = consortium.send(
-            parties[0].account, rounds.open(study.study_id, 1), force=True
-        )
+        evidence = consortium.send(parties[0].account, rounds.open(study.study_id, 1), force=True)
         if evidence.status or refused.name != "BudgetExceeded":
             raise
         return result.Refusal(

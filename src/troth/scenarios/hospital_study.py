@@ -49,6 +49,7 @@ VARIANT, PROOFS, NORM_PROOFS = "Pine32HmacSha256Aes128", 5, 3
 LIAR, LIE_ROUND, LIE_FACTOR = 4, 2, 100
 WINDOW = 600
 COMMITTEE = 2
+SITES = 5
 
 
 @dataclass(frozen=True)
@@ -102,22 +103,14 @@ def _private_rows(data: HospitalData, place: int) -> NDArray[np.float64]:
     return np.column_stack([hospital.rows, hospital.labels])
 
 
-def hospital_terms(
-    name: str,
-    purpose: str,
-    players: Cast,
-    datasets: list[Dataset],
-    chain_id: int,
-    data: HospitalData,
-    parameters: StudyParameters,
-) -> Terms:
-    """The terms of a study over the hospitals' datasets."""
-    design = StudyDesign(
+def hospital_design(parameters: StudyParameters, sites: int) -> StudyDesign:
+    """The numbers of the study that must fit each other."""
+    return StudyDesign(
         variant=VARIANT,
         members=COMMITTEE,
         dimension=DIMENSION,
-        record_bounds=tuple(dataset.record_bound for dataset in datasets),
-        weights=(1,) * len(datasets),
+        record_bounds=(parameters.record_bound,) * sites,
+        weights=(1,) * sites,
         clip=parameters.clip,
         scale_bits=parameters.scale_bits,
         noise_variance=parameters.noise_variance,
@@ -128,6 +121,19 @@ def hospital_terms(
         proofs=PROOFS,
         proofs_norm_equality=NORM_PROOFS,
     )
+
+
+def hospital_terms(
+    name: str,
+    purpose: str,
+    players: Cast,
+    datasets: list[Dataset],
+    chain_id: int,
+    data: HospitalData,
+    parameters: StudyParameters,
+) -> Terms:
+    """The terms of a study over the hospitals' datasets."""
+    design = hospital_design(parameters, len(datasets))
     return Terms(
         format=document.FORMAT,
         name=name,

@@ -4,14 +4,15 @@
 nothing is staged beyond the fifth site's lie and the second study's request.
 """
 
+import math
 import os
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 
-from troth.audit.bundle import write_bundle
-from troth.audit.run import Verdict, audit
+from troth.audit.bundle import write_bundle, write_whole
+from troth.audit.claims import ATTESTED, NOT_COVERED, PROVED
+from troth.audit.run import StudyFigures, Verdict, audit
 from troth.audit.trust import trust_document
 from troth.errors import AuditError, InputError, RoundError
 from troth.learning.logistic import accuracy
@@ -19,26 +20,41 @@ from troth.learning.model import Model
 from troth.ledger import engines
 from troth.ledger.bindings import rounds
 from troth.ledger.client import DevelopmentLedger
-from troth.privacy.dp.accounting import epsilon_guaranteed, epsilon_tight
+from troth.privacy.dp.accounting import nano_rho_budget
+from troth.privacy.dp.price import NANO
+from troth.privacy.plan import plan
 from troth.round.messages import MAX_MESSAGE
 from troth.scenarios import hospital_baselines, result
-from troth.scenarios.hospital_records import HospitalData, StudyParameters, load
-from troth.scenarios.hospital_run import Options, Played, rejections, train
-from troth.scenarios.hospital_study import cast
+from troth.scenarios.hospital_records import HospitalData, load
+from troth.scenarios.hospital_run import Options, Played, study_parameters, train
+from troth.scenarios.hospital_study import DELTA, EPSILON, SITES, Cast, cast, hospital_design
 from troth.scenarios.progress import Progress
 from troth.scenarios.report import render
 from troth.scenarios.stopwatch import Stopwatch
+
+MINE = ("store", "parties", "bundle.zip", "trust.json", "report.html")
+"""What a run leaves in its folder, and replaces there."""
 
 
 def play(options: Options, progress: Progress) -> result.DemoResult:
     """Tell the whole story; leave bundle, trust file and report in the output folder.
 
+    A run that is stopped leaves nothing of itself there.
+
     Raises:
         InputError: options that cannot be, or a folder that cannot be written.
         TrothError: anything that the story does not expect.
     """
+    _prepare(options)
+    try:
+        return _play(options, progress)
+    except BaseException:
+        _clear(options.out)
+        raise
+
+
+def _play(options: Options, progress: Progress) -> result.DemoResult:
     watch = Stopwatch()
-    folder = _prepare(options)
     with watch.part("data"):
         progress.stage("569 real patient records: 114 public, 455 split over four hospitals")
         data = load(options.seed)
@@ -48,18 +64,170 @@ def play(options: Options, progress: Progress) -> result.DemoResult:
         played = train(options, data, ledger, players, progress, watch)
         with watch.part("bundle"):
             progress.stage("Everything public goes into one file that a stranger can check")
-            bundle, trust = _pack(folder, played)
+            bundle, trust = _pack(options.out, ledger, played)
         facts = _ledger_facts(ledger, played)
     with watch.part("audit"):
-        progress.stage("The audit: offline, without any key")
+        progress.stage("The audit, offline and without any key")
         verdict = audit(bundle, trust.read_bytes())
-        progress.note("done", f"{verdict.verdict}: {bundle}")
-    with watch.part("changed byte"):
+        progress.note("done", f"the verdict is: {verdict.verdict}")
         lie = _audit_changed_byte(bundle, trust)
-        progress.note("false", f"one byte changed: {lie}")
+        progress.note("false", f"one byte of a copy is changed, and the audit says: {lie}")
     with watch.part("baselines"):
         progress.stage("The same records without Troth, for comparison")
         compared = _accuracy(options, data, played)
-    told = _sum_up(options, played, compared, facts, verdict, lie, watch)
-    (folder / "report.html").write_text(render(told, verdict.claims), encoding="utf-8")
+    (figures,) = (found for found in verdict.studies if found.study == played.study.study_id)
+    told = result.DemoResult(
+        format=result.FORMAT,
+        seed=options.seed,
+        study=_study_facts(played),
+        accuracy=compared,
+        privacy=_privacy(figures, played),
+        rounds=result.RoundCounts(figures.rounds_final, len(figures.aborts)),
+        reports=_reports(figures, players),
+        refusals=played.refusals,
+        ledger=facts,
+        bundle=str(bundle),
+        trust=str(trust),
+        report=str(options.out / "report.html"),
+        audit=_audit_facts(verdict, lie),
+        seconds=watch.seconds,
+    )
+    write_whole(options.out / "report.html", render(told, verdict.claims).encode())
     return told
+
+
+def _prepare(options: Options) -> None:
+    """Make the folder, and clear what an earlier run left there; nothing else is touched."""
+    if options.rounds < 1:
+        raise InputError(f"--rounds is {options.rounds}; a study has at least 1 round")
+    if options.seed < 0:
+        raise InputError(f"--seed is {options.seed}; it must be at least 0")
+    fit = plan(hospital_design(study_parameters(options), SITES))
+    for check in fit.failed:
+        raise InputError(f"--rounds is {options.rounds}: {check.explanation}")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        _clear(options.out)
+    except OSError as problem:
+        raise InputError(
+            f"{options.out}: cannot be written: {problem.strerror}; choose another with --out"
+        ) from problem
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a run leaves in its folder, and nothing else."""
+    for name in MINE:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _pack(folder: Path, ledger: DevelopmentLedger, played: Played) -> tuple[Path, Path]:
+    """Bundle and trust file, both written whole."""
+    bundle, trust = folder / "bundle.zip", folder / "trust.json"
+    sealer = played.players.aggregators[0].account
+    write_bundle(bundle, ledger, played.consortium.store, sealer)
+    write_whole(trust, trust_document(ledger))
+    return bundle, trust
+
+
+def _audit_changed_byte(bundle: Path, trust: Path) -> str:
+    """Change one byte in the middle of a copy's largest member, and audit the copy."""
+    data = bytearray(bundle.read_bytes())
+    data[len(data) // 2] ^= 1
+    copy = bundle.with_name("changed.zip")
+    try:
+        copy.write_bytes(data)
+        audit(copy, trust.read_bytes())
+    except AuditError as found:
+        return str(found)
+    finally:
+        copy.unlink(missing_ok=True)
+    raise RoundError("the audit did not notice a changed byte")
+
+
+def _ledger_facts(ledger: DevelopmentLedger, played: Played) -> result.LedgerFacts:
+    accepted = {
+        (site, view.number)
+        for view in played.view.finals
+        for place, site in enumerate(played.study.sites)
+        if view.accepted >> place & 1
+    }
+    reports = [
+        receipt
+        for receipt in played.consortium.receipts
+        for logged in receipt.events
+        if isinstance(event := logged.event, rounds.Reported)
+        and event.study_id == played.study.study_id
+        and (event.site, event.round) in accepted
+    ]
+    blocks = range(ledger.final().number + 1)
+    return result.LedgerFacts(
+        engine=ledger.engine.name,
+        trust=ledger.engine.trust,
+        transactions=sum(len(ledger.block(number).transactions) for number in blocks),
+        gas_per_report=max(receipt.gas_used for receipt in reports),
+        calldata_bytes_per_report=max(receipt.calldata_size for receipt in reports),
+    )
+
+
+def _accuracy(options: Options, data: HospitalData, played: Played) -> result.Accuracy:
+    digest = played.view.finals[-1].model_digest
+    model = Model.decode(played.consortium.store.get(digest, max_size=MAX_MESSAGE))
+    return result.Accuracy(
+        pooled=hospital_baselines.pooled(data),
+        local=hospital_baselines.alone(data),
+        federated=hospital_baselines.federated(data, study_parameters(options)),
+        troth=accuracy(model.weights, data.public.rows, data.public.labels),
+    )
+
+
+def _study_facts(played: Played) -> result.StudyFacts:
+    terms = played.study.terms
+    return result.StudyFacts(
+        id="0x" + played.study.study_id.hex(),
+        rounds=terms.rounds,
+        sites=len(terms.sites),
+        aggregators=len(terms.committee),
+        mode=terms.mode,
+        variant=terms.secagg.variant,
+    )
+
+
+def _privacy(figures: StudyFigures, played: Played) -> result.Privacy:
+    """What the audit found settled on the lineage that paid most, and what that guarantees."""
+    terms = played.study.terms
+    members, honest = len(terms.committee), terms.privacy.honest
+    return result.Privacy(
+        delta=figures.delta,
+        epsilon_guaranteed=figures.epsilon_spent,
+        epsilon_tight=figures.epsilon_tight_agreed or math.inf,
+        rho_spent=figures.nano_rho_spent / NANO,
+        rho_budget=nano_rho_budget(EPSILON, DELTA) / NANO,
+        assumption=(
+            f"at most {members - honest} of the {members} aggregators share what they know, "
+            "and no patient is in the records of two hospitals"
+        ),
+    )
+
+
+def _reports(figures: StudyFigures, players: Cast) -> result.Reports:
+    labels = {str(site.account.address): site.label for site in players.sites}
+    return result.Reports(
+        accepted=figures.reports_accepted,
+        rejected=tuple(
+            result.Rejection(labels[rejected.site], rejected.round, rejected.reason)
+            for rejected in figures.reports_rejected
+        ),
+    )
+
+
+def _audit_facts(verdict: Verdict, lie: str) -> result.AuditFacts:
+    counted = {
+        status: sum(claim.status == status for claim in verdict.claims)
+        for status in (PROVED, ATTESTED, NOT_COVERED)
+    }
+    counts = result.ClaimCounts(counted[PROVED], counted[ATTESTED], counted[NOT_COVERED])
+    return result.AuditFacts(verdict.verdict, counts, lie)

@@ -1,0 +1,240 @@
+"""The audit: one file in, a verdict out. No network, no key, nothing but the bundle.
+
+`audit` reads as the argument that a bundle makes, each step resting on the ones before it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from troth.audit import seal as seals
+from troth.audit import trust as trusts
+from troth.audit.agreements import Agreement, Agreements, verify_agreements
+from troth.audit.bundle import Bundle, read_bundle
+from troth.audit.chain import Chain, verify_chain
+from troth.audit.claims import Claim, attested, claims_not_covered, claims_proved
+from troth.audit.deployment import verify_deployment
+from troth.audit.evidence import gather
+from troth.audit.history import History, replay
+from troth.audit.members import SEAL, blob_name
+from troth.audit.references import listed, referenced
+from troth.audit.round_check import Abort, Rejection, StudyFindings, check_rounds
+from troth.audit.trust import Anchors, Head
+from troth.domain import records
+from troth.domain.hashing import digest
+from troth.errors import BundleFalse
+from troth.privacy.dp.accounting import epsilon_guaranteed
+
+FORMAT = "troth/audit-result/v1"
+VERIFIED, CONSISTENT = "verified", "consistent"
+
+
+@dataclass(frozen=True)
+class LineageFigures:
+    """The account of one dataset lineage, in nano-ρ."""
+
+    lineage: bytes
+    budget: int
+    settled: int
+    reserved: int
+
+
+@dataclass(frozen=True)
+class StudyFigures:
+    """One active study in numbers."""
+
+    study: bytes
+    name: str
+    rounds_agreed: int
+    rounds_final: int
+    rounds_open: tuple[int, ...]
+    """Numbers of rounds that had not ended."""
+    aborts: tuple[Abort, ...]
+    reports_accepted: int
+    reports_rejected: tuple[Rejection, ...]
+    delta: float
+    nano_rho_spent: int
+    """By the lineage that paid most, in this study."""
+    epsilon_agreed: float
+    """Guaranteed ε of all rounds agreed."""
+    epsilon_spent: float
+    """Guaranteed ε of what was spent."""
+    epsilon_tight_agreed: float | None
+    """An estimate for all rounds agreed; never to be shown alone."""
+    model: bytes
+    """Digest of the model after the last final round; empty before one."""
+
+
+@dataclass(frozen=True)
+class RefusedAction:
+    """A call that a contract refused and the chain recorded."""
+
+    line: int
+    """Of ``transactions.jsonl``."""
+    sender: str
+    action: str
+    error: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an audit found. A bundle that lies has none: `audit` raises instead."""
+
+    format: str
+    verdict: str
+    """`VERIFIED` or `CONSISTENT`."""
+    anchors: Anchors
+    blocks: int
+    transactions: int
+    studies: tuple[StudyFigures, ...]
+    lineages: tuple[LineageFigures, ...]
+    refusals: tuple[RefusedAction, ...]
+    claims: tuple[Claim, ...]
+
+    def to_json(self) -> Any:
+        """The JSON value (``specs/audit-result.schema.json``)."""
+        return records.to_json(self)
+
+
+def audit(path: Path, trust: bytes | None = None) -> Verdict:
+    """Audit a bundle.
+
+    Args:
+        path: the bundle.
+        trust: the content of a trust file, or None to check the bundle in itself only.
+
+    Raises:
+        BundleFalse: the first line that lies.
+        NotABundle: a file that is no bundle, or a damaged or unsafe one.
+        InputError: a bundle or trust file that cannot be read.
+    """
+    trusted = None if trust is None else trusts.decode_trust(trust)
+    bundle = read_bundle(path)
+    chain = verify_chain(bundle.blocks, bundle.transactions, bundle.seal)
+    deployment = verify_deployment(chain, bundle.contracts)
+    history = replay(chain, deployment)
+    sealer = _verify_sealer(bundle, chain, history)
+    rounds_address = deployment.addresses["Rounds"]
+    agreements = verify_agreements(history, chain.chain_id, rounds_address, bundle.terms)
+    _verify_blobs_named(bundle, history)
+    studies = {study_id: agreed.study for study_id, agreed in agreements.active.items()}
+    findings = check_rounds(gather(history, studies, bundle.blobs))
+    if bundle.doubt is not None:
+        raise bundle.doubt
+    anchors = trusts.anchors(
+        chain.chain_id,
+        list(deployment.addresses.items()),
+        list(history.world.consortium.roles),
+        Head(chain.head.number, chain.head.hash),
+    )
+    if trusted is not None:
+        trusts.verify_anchors(anchors, trusted)
+    return Verdict(
+        format=FORMAT,
+        verdict=CONSISTENT if trusted is None else VERIFIED,
+        anchors=anchors,
+        blocks=len(chain.headers),
+        transactions=len(chain.entries),
+        studies=tuple(_figures(agreements, findings)),
+        lineages=tuple(_lineages(history)),
+        refusals=tuple(_refusals(history)),
+        claims=tuple(_claims(chain, agreements, findings, sealer, trusted)),
+    )
+
+
+def _verify_sealer(bundle: Bundle, chain: Chain, history: History) -> str:
+    """Whoever sealed the last block is a member at that block."""
+    sealer = seals.signer(bundle.seal, chain.chain_id, bundle.seal.head)
+    if not history.world.roles_of(sealer):
+        raise BundleFalse(SEAL, "signature", f"to be of {sealer}", "which is no member")
+    return str(sealer)
+
+
+def _verify_blobs_named(bundle: Bundle, history: History) -> None:
+    """Every blob in the bundle is one that the ledger, or a list that it names, speaks of."""
+    references = list(referenced(event for _, event in history.events()))
+    references += listed(references, bundle.blobs)
+    for unknown in sorted(bundle.blobs.keys() - {reference.digest for reference in references}):
+        raise BundleFalse(blob_name(unknown), "member", "to belong here", "nothing names it")
+
+
+def _figures(agreements: Agreements, findings: Sequence[StudyFindings]) -> list[StudyFigures]:
+    by_study = {found.study.study_id: found for found in findings}
+    return [
+        _study_figures(agreed, by_study.get(study_id, StudyFindings(agreed.study)))
+        for study_id, agreed in agreements.active.items()
+    ]
+
+
+def _study_figures(agreed: Agreement, found: StudyFindings) -> StudyFigures:
+    terms, plan = agreed.study.terms, agreed.plan
+    spent = found.settled * max(plan.nano_rho_per_round or (0,))
+    return StudyFigures(
+        study=agreed.study.study_id,
+        name=terms.name,
+        rounds_agreed=terms.rounds,
+        rounds_final=found.finals,
+        rounds_open=tuple(found.open_rounds),
+        aborts=tuple(found.aborts),
+        reports_accepted=found.accepted,
+        reports_rejected=tuple(found.rejected),
+        delta=terms.privacy.delta,
+        nano_rho_spent=spent,
+        epsilon_agreed=plan.epsilon_guaranteed or 0.0,
+        epsilon_spent=epsilon_guaranteed(spent, terms.privacy.delta),
+        epsilon_tight_agreed=plan.epsilon_tight,
+        model=digest(found.model.encode()) if found.model else b"",
+    )
+
+
+def _lineages(history: History) -> list[LineageFigures]:
+    return [
+        LineageFigures(lineage, entry.budget, entry.settled, entry.reserved)
+        for lineage, entry in history.world.privacy.entries.items()
+    ]
+
+
+def _refusals(history: History) -> list[RefusedAction]:
+    return [
+        RefusedAction(
+            line=step.entry.line,
+            sender=str(step.entry.transaction.sender),
+            action=step.refusal.action,
+            error=step.refusal.name,
+            arguments=tuple(f"{k}={_show(v)}" for k, v in step.refusal.arguments.items()),
+        )
+        for step in history.steps
+        if step.refusal is not None
+    ]
+
+
+def _show(value: object) -> str:
+    plain = isinstance(value, bytes) and type(value) is bytes
+    return "0x" + value.hex() if plain and isinstance(value, bytes) else str(value)
+
+
+def _claims(
+    chain: Chain,
+    agreements: Agreements,
+    findings: Sequence[StudyFindings],
+    sealer: str,
+    trusted: Anchors | None,
+) -> list[Claim]:
+    reports = sum(found.accepted + len(found.rejected) for found in findings)
+    claims = claims_proved(
+        transactions=len(chain.entries),
+        studies=len(agreements.active),
+        rounds=sum(found.finals for found in findings),
+        reports=reports,
+    )
+    head = f"block {chain.head.number} is the last one"
+    by = f"member {sealer}" if trusted is None else f"member {sealer} and the trust file"
+    claims.append(attested(by, head))
+    for found in findings:
+        if found.finals:
+            name = found.study.terms.name
+            counts = ", ".join(dict.fromkeys(found.attestations))
+            claims.append(attested(f"{counts} voters", f"the model of each round of {name!r}"))
+    return claims + claims_not_covered(len(agreements.idle))

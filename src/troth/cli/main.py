@@ -1,0 +1,243 @@
+"""The commands and their options. Typer reads them; what was asked for runs outside of Typer.
+
+Each command only describes its options and returns the work to do. So help and ``--version`` load
+nothing heavy, and every failure of the work comes through one place, `main`.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from troth import __version__
+from troth.cli.exits import Exit, explain
+from troth.cli.output import NAME, complain, printable, silence
+
+Work = Callable[[], int]
+"""What a command line asks for; gives the exit code."""
+
+WrongUse = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
+"""Any wrong use of options: Typer's own name for it moved between its versions."""
+
+app = typer.Typer(
+    name=NAME,
+    help="Train together, trust no one, check everything.",
+    epilog="Exit codes: 0 fine, 1 does not fit, 2 wrong use or input, 3 bundle false, 4 not a "
+    "bundle, 5 failed, 70 internal error, 130 interrupted.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+demo_app = typer.Typer(help="Run a complete study on this machine, and check it.")
+app.add_typer(demo_app, name="demo")
+
+
+class Engine(StrEnum):
+    """Ledger engines that a demonstration can run on."""
+
+    EMBEDDED = "embedded"
+    ANVIL = "anvil"
+
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
+]
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the flag
+    if wanted:
+        sys.stdout.write(f"{NAME} {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _troth(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback acts before the function is called
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> Work | None:
+    return _without_command(context)
+
+
+@demo_app.callback(invoke_without_command=True)
+def _demo(context: typer.Context) -> Work | None:
+    return _without_command(context)
+
+
+def _without_command(context: typer.Context) -> Work | None:
+    """Somebody who names no command is shown which there are; scripts see the exit code."""
+    if context.invoked_subcommand is not None:
+        return None
+    text = context.get_help()
+
+    def work() -> int:
+        sys.stderr.write(text + "\n")
+        return Exit.WRONG_USE
+
+    return work
+
+
+@demo_app.command("hospitals")
+def hospitals(
+    out: Annotated[
+        Path, typer.Option(help="Folder for the bundle, the trust file and the report.")
+    ] = Path("out/hospitals"),
+    seed: Annotated[
+        int,
+        typer.Option(min=0, help="Drives split, learning and rounding; never keys or noise."),
+    ] = 0,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of training.")] = 20,
+    ledger: Annotated[
+        Engine, typer.Option(help="Engine: in this process, or an anvil that is installed.")
+    ] = Engine.EMBEDDED,
+    as_json: Json = False,
+) -> Work:
+    """Four hospitals train one model on real records and show them to nobody.
+
+    Three things go wrong on purpose: a second study asks for more privacy budget than is left, a
+    fifth site sends an update that is far too long, and one byte of the finished bundle is changed.
+    """
+
+    def work() -> int:
+        from troth.cli import demo  # noqa: PLC0415 - loads the ledger and learning libraries
+
+        return demo.hospitals(out, seed, rounds, ledger.value, as_json=as_json)
+
+    return work
+
+
+@app.command()
+def audit(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle to check.")],
+    trust: Annotated[
+        Path | None,
+        typer.Option(help="What you know from elsewhere: chain, deployment, members, last block."),
+    ] = None,
+    as_json: Json = False,
+) -> Work:
+    """Check a bundle without network or key: every claim, or the first line that lies.
+
+    Prints one line per claim and the verdict: verified (the trust file's anchors match),
+    consistent (no trust file: true in itself, anchors printed), or false.
+    """
+
+    def work() -> int:
+        from troth.cli import audit  # noqa: PLC0415 - loads the ledger and proof libraries
+
+        return audit.check(bundle, trust, as_json=as_json)
+
+    return work
+
+
+@app.command()
+def plan(
+    terms: Annotated[
+        Path | None,
+        typer.Argument(metavar="TERMS", help="Terms of a study; without it, the options below."),
+    ] = None,
+    variant: Annotated[str | None, typer.Option(help="PINE variant.")] = None,
+    members: Annotated[int | None, typer.Option(help="Committee members, 2 to 5.")] = None,
+    dimension: Annotated[int | None, typer.Option(help="Coordinates of an update.")] = None,
+    record_bound: Annotated[
+        list[int] | None, typer.Option(help="Most records of a site; once for each site.")
+    ] = None,
+    weight: Annotated[
+        list[int] | None,
+        typer.Option(help="Weight of a site, in the order of the bounds; 1 for each by default."),
+    ] = None,
+    clip: Annotated[int | None, typer.Option(help="Integer L2 bound of one record.")] = None,
+    scale_bits: Annotated[
+        int | None, typer.Option(help="f: integers are model units times 2^f.")
+    ] = None,
+    noise_variance: Annotated[
+        int | None, typer.Option(help="Variance of each noise vector, per coordinate.")
+    ] = None,
+    sigma: Annotated[
+        float | None, typer.Option(help="Its square root, instead of the variance.")
+    ] = None,
+    honest: Annotated[
+        int | None,
+        typer.Option(help="Noise vectors the guarantee counts on; members - 1 by default."),
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="Rounds of the study.")] = None,
+    delta: Annotated[float | None, typer.Option(help="δ at which ε is stated.")] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Largest ε that sites grant.")] = None,
+    proofs: Annotated[
+        int | None, typer.Option(help="Proofs of PINE's main circuit; the variant's by default.")
+    ] = None,
+    proofs_norm_equality: Annotated[
+        int | None, typer.Option(help="Proofs of its norm circuit; the variant's by default.")
+    ] = None,
+    as_json: Json = False,
+) -> Work:
+    """Explain whether a study's parameters fit each other, and propose some that do.
+
+    Takes a terms file, or options that describe a design. Exit code 1 means that it does not fit.
+    """
+    given = {
+        "variant": variant,
+        "members": members,
+        "dimension": dimension,
+        "record_bound": record_bound,
+        "weight": weight,
+        "clip": clip,
+        "scale_bits": scale_bits,
+        "noise_variance": noise_variance,
+        "sigma": sigma,
+        "honest": honest,
+        "rounds": rounds,
+        "delta": delta,
+        "epsilon": epsilon,
+        "proofs": proofs,
+        "proofs_norm_equality": proofs_norm_equality,
+    }
+
+    def work() -> int:
+        from troth.cli import plan  # noqa: PLC0415 - loads the accounting libraries
+
+        options = {name: value for name, value in given.items() if value not in (None, [])}
+        return plan.show(terms, options, as_json=as_json)
+
+    return work
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line; gives the exit code and never raises for what a person can cause."""
+    try:
+        asked: Any = app(args=list(arguments), prog_name=NAME, standalone_mode=False)
+        return asked() if callable(asked) else Exit.FINE
+    except WrongUse as problem:
+        complain(_one_line(problem.format_message()) + f"; see `{_command(problem)} --help`")
+        return Exit.WRONG_USE
+    except KeyboardInterrupt:
+        complain("interrupted; run the command again to start afresh", prefix=f"\n{NAME}: ")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        silence()
+        return Exit.NO_READER
+    except Exception as problem:  # noqa: BLE001 - whatever it is, a person gets one line
+        return explain(problem)
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split())).rstrip(".")
+
+
+def _command(problem: typer.BadParameter) -> str:
+    return problem.ctx.command_path if problem.ctx is not None else NAME
+
+
+def run() -> None:
+    """What the installed ``troth`` runs."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a locale without ε still gets every word
+    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()
