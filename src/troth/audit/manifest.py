@@ -73,6 +73,11 @@ def verify(data: bytes, members: Mapping[str, bytes]) -> BundleFalse | None:
     listed = [entry.name for entry in found.members]
     if listed != sorted(set(listed)):
         raise BundleFalse(NAME, "members", "names in their order", "a name twice or out of order")
+    by_digest = {digest(content): name for name, content in members.items()}
+    for entry in found.members:
+        true = by_digest.get(entry.digest)
+        if entry.name not in members and true is not None and true not in listed:
+            raise BundleFalse(NAME, f"members, {entry.name}, name", entry.name, true)
     for name in sorted(set(listed) ^ members.keys()):
         if name in members:
             raise BundleFalse(name, "member", "to belong to the bundle", "not in the manifest")

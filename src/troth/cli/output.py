@@ -10,6 +10,7 @@ import sys
 from typing import IO, Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 NAME = "troth"
@@ -21,11 +22,6 @@ def printable(text: str) -> str:
         sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
         for sign in text
     )
-
-
-def printable_lines(text: str) -> str:
-    """The same for text whose own line ends are wanted."""
-    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def complain(text: str, prefix: str = f"{NAME}: error: ") -> None:
@@ -56,6 +52,10 @@ class Page:
         self.console.print(
             Text(f"  {tag:<16}", style), Text(printable(text)), sep="", soft_wrap=True
         )
+
+    def table(self, table: Table) -> None:
+        """A table, as wide as it needs to be."""
+        self.console.print(table, soft_wrap=True)
 
     def heading(self, text: str) -> None:
         """A line that begins a part."""

@@ -87,11 +87,11 @@ def rlp_edits(members: Members) -> Iterator[Edit]:
         content = members[name]
         for at, line in _documents(name, content):
             document = json.loads(line)
-            for field in fields:
-                encoded = bytes.fromhex(document[field][2:])
+            for key in fields:
+                encoded = bytes.fromhex(document[key][2:])
                 for what, changed in _rlp_changes(encoded):
-                    text = canonical.encode({**document, field: "0x" + changed.hex()})
-                    label = f"{at}.{field}{what}"
+                    text = canonical.encode({**document, key: "0x" + changed.hex()})
+                    label = f"{at}.{key}{what}"
                     yield Edit(name, label, _replaced(name, content, at, text), members)
 
 

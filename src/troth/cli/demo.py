@@ -1,0 +1,115 @@
+"""``troth demo``: runs a scenario and sums up what came of it."""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.table import Table
+
+from troth.cli import output
+from troth.cli.exits import Exit
+from troth.cli.teller import teller
+from troth.scenarios.hospital_records import PUBLIC_RECORDS
+from troth.scenarios.hospital_run import Options
+from troth.scenarios.hospitals import play
+from troth.scenarios.result import Accuracy, DemoResult
+
+
+def hospitals(out: Path, seed: int, rounds: int, ledger: str, *, as_json: bool) -> int:
+    """Play the hospitals' story and print its result."""
+    with teller() as progress:
+        result = play(Options(out=out, seed=seed, rounds=rounds, ledger=ledger), progress)
+    if as_json:
+        output.document(result.to_json())
+    else:
+        _print(result, output.Page(), program())
+    return Exit.FINE
+
+
+def program() -> str:
+    """How to call this command again: its name where the shell finds it, else its path."""
+    called = Path(sys.argv[0])
+    found = shutil.which(output.NAME)
+    if called.name != output.NAME:
+        return output.NAME
+    on_path = found is not None and Path(found).resolve() == called.resolve()
+    return output.NAME if on_path else shlex.quote(str(called))
+
+
+def _print(result: DemoResult, page: output.Page, command: str) -> None:
+    page.heading(f"Accuracy on {PUBLIC_RECORDS} public records that nobody trained on")
+    page.table(_accuracy(result.accuracy))
+    page.heading("What was spent, refused and rejected")
+    for tag, text, style in _events(result):
+        page.tagged(tag, text, style)
+    page.heading("Try next")
+    bundle, trust = shlex.quote(result.bundle), shlex.quote(result.trust)
+    page.line(f"  {command} audit {bundle} --trust {trust}")
+    page.line(f"  open {shlex.quote(result.report)} in a browser: the same for a director")
+
+
+def _accuracy(accuracy: Accuracy) -> Table:
+    table = Table("", "accuracy", "wrong", "sees the records of others", box=None, pad_edge=True)
+    for column in table.columns[1:3]:
+        column.justify = "right"
+    rows = [("all records in one place", accuracy.pooled, "whoever holds them", "")]
+    rows += [
+        (f"hospital {number} alone", value, "nobody", "")
+        for number, value in enumerate(accuracy.local, start=1)
+    ]
+    rows.append(("federated without privacy", accuracy.federated, "the server, by updates", ""))
+    rows.append(("Troth", accuracy.troth, "nobody", "bold green"))
+    for label, value, who, style in rows:
+        wrong = round((1 - value) * PUBLIC_RECORDS)
+        table.add_row(f"  {label}", f"{value:.1%}", str(wrong), who, style=style)
+    return table
+
+
+def _events(result: DemoResult) -> Iterator[tuple[str, str, str]]:
+    """Tag, line and style of everything else worth knowing."""
+    privacy, ledger, found = result.privacy, result.ledger, result.audit
+    left = max(privacy.rho_budget - privacy.rho_spent, 0.0)
+    yield (
+        "spent",
+        f"ε = {privacy.epsilon_guaranteed:.4f} guaranteed at δ = {privacy.delta:g} (tight "
+        f"estimate {privacy.epsilon_tight:.4f}), for ever: ρ {privacy.rho_spent:.6f} of "
+        f"{privacy.rho_budget:.6f}, {left:.6f} left",
+        "cyan",
+    )
+    yield "if", privacy.assumption, "cyan"
+    for refusal in result.refusals:
+        yield "REFUSED", f"{refusal.action} of study {refusal.study[:16]}: {refusal.reason}", (
+            "bold magenta"
+        )
+    for rejection in result.reports.rejected:
+        yield (
+            "REJECTED",
+            f"the report of {rejection.site} in round {rejection.round}: {rejection.reason}; "
+            f"{result.reports.accepted} others were accepted",
+            "bold yellow",
+        )
+    yield (
+        "rounds",
+        f"{result.rounds.final} final, {result.rounds.aborted} aborted, in "
+        f"{sum(result.seconds.values()):.1f} s with everything else",
+        "cyan",
+    )
+    yield (
+        "ledger",
+        f"{ledger.engine} ({ledger.trust}): {ledger.transactions} transactions; a report costs at "
+        f"most {ledger.gas_per_report} gas and {ledger.calldata_bytes_per_report} bytes",
+        "cyan",
+    )
+    claims = found.claims
+    yield (
+        "audit",
+        f"{found.verdict}: {claims.proved} claims proved, {claims.attested} attested, "
+        f"{claims.not_covered} not covered",
+        "bold green",
+    )
+    yield "changed byte", found.changed_byte, "bold red"
+    yield "bundle", result.bundle, "cyan"
+    yield "trust file", result.trust, "cyan"
+    yield "report", result.report, "cyan"

@@ -1,0 +1,203 @@
+"""``troth plan``: do a study's parameters fit each other, and which would?"""
+
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from troth.cli import output
+from troth.cli.exits import Exit
+from troth.cli.teller import working
+from troth.domain import records
+from troth.domain.terms import Terms, decode
+from troth.errors import InputError, TermsError
+from troth.privacy.plan import Plan, StudyDesign, plan
+from troth.round.agreement import study_design
+
+FORMAT = "troth/plan-result/v1"
+MAX_TERMS = 2**22
+"""Bytes of the largest terms that are read."""
+_REQUIRED = (
+    "variant",
+    "members",
+    "dimension",
+    "record_bound",
+    "clip",
+    "scale_bits",
+    "rounds",
+    "delta",
+    "epsilon",
+)
+"""Options without which there is no design; the noise is the other one."""
+
+
+def show(path: Path | None, options: Mapping[str, Any], *, as_json: bool) -> int:
+    """Plan terms or a design, print what follows, and say by the exit code whether it fits."""
+    if path is not None and options:
+        raise InputError(
+            f"{path} and {_listed(options)}: give terms or options that describe a design, not both"
+        )
+    if path is None:
+        design = _design(options)
+    else:
+        terms = read_terms(path)
+        design = study_design(terms)
+    with working("computing what the study costs and guarantees"):
+        try:
+            found = plan(design)
+        except ArithmeticError as problem:
+            raise InputError(
+                f"these numbers are too large or too small to compute with ({problem}); choose "
+                "ordinary ones"
+            ) from problem
+    if path is not None:
+        _require_bounds(path, terms, found)
+    if as_json:
+        output.document({"format": FORMAT, "fits": found.fits, **records.to_json(found)})
+    else:
+        _print(found, output.Page())
+    return Exit.FINE if found.fits else Exit.NO_FIT
+
+
+def read_terms(path: Path) -> Terms:
+    """Read a terms file strictly.
+
+    Raises:
+        InputError: the file cannot be read, or its content cannot be terms: what and where.
+    """
+    try:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; give the path of a terms file")
+        with path.open("rb") as file:
+            data = file.read(MAX_TERMS + 1)
+    except (OSError, ValueError) as problem:
+        raise InputError(f"{path}: {problem}; give a file that can be read") from problem
+    if len(data) > MAX_TERMS:
+        raise InputError(f"{path}: above {MAX_TERMS} bytes; these are no terms")
+    try:
+        return decode(data)
+    except TermsError as problem:
+        raise InputError(f"{path}: {problem.where}: {problem.problem}; correct it") from problem
+
+
+def _require_bounds(path: Path, terms: Terms, found: Plan) -> None:
+    """Terms state the two norm bounds that the plan gives, and no others."""
+    for name in ("site_norm_bound", "noise_norm_bound"):
+        stated, needed = getattr(terms.secagg, name), getattr(found, name)
+        if stated != needed:
+            raise InputError(
+                f"{path}: secagg.{name}: is {stated}, and the other terms make it {needed}; write "
+                f"{needed} there"
+            )
+
+
+def _design(options: Mapping[str, Any]) -> StudyDesign:
+    missing = [name for name in _REQUIRED if name not in options]
+    if "noise_variance" not in options and "sigma" not in options:
+        missing.append("noise_variance")
+    if missing:
+        raise InputError(f"no terms, and no {_listed(missing)}; see `{output.NAME} plan --help`")
+    if "noise_variance" in options and "sigma" in options:
+        raise InputError("--noise-variance and --sigma say the same thing; give one of them")
+    chosen = {name: options[name] for name in _REQUIRED if name != "record_bound"}
+    bounds = tuple(options["record_bound"])
+    members = options["members"]
+    honest = options.get("honest", max(members - 1, 1))
+    if honest > max(members, 1):
+        raise InputError(f"--honest {honest}: there are only {members} members; lower it")
+    return StudyDesign(
+        **chosen,
+        record_bounds=bounds,
+        weights=tuple(options.get("weight", (1,) * len(bounds))),
+        noise_variance=_variance(options),
+        honest=honest,
+        proofs=options.get("proofs"),
+        proofs_norm_equality=options.get("proofs_norm_equality"),
+    )
+
+
+def _variance(options: Mapping[str, Any]) -> int:
+    """σ_h² as an integer, never less than asked for."""
+    if "noise_variance" in options:
+        return int(options["noise_variance"])
+    sigma = options["sigma"]
+    if not 0 < sigma < math.inf:
+        raise InputError(f"--sigma {sigma}: σ is a positive number; give one")
+    return math.ceil(Fraction(Decimal(repr(sigma))) ** 2)
+
+
+def _listed(names: Mapping[str, Any] | list[str]) -> str:
+    return ", ".join("--" + name.replace("_", "-") for name in names)
+
+
+def _print(found: Plan, page: output.Page) -> None:
+    for check in found.checks:
+        if check.ok:
+            page.tagged("ok", check.explanation, "green")
+        elif check.required:
+            page.tagged("DOES NOT FIT", check.explanation, "bold red")
+        else:
+            page.tagged("advice", check.explanation, "yellow")
+    page.heading("What follows")
+    for tag, text in _figures(found):
+        page.tagged(tag, text, "cyan")
+    page.line()
+    if found.fits:
+        page.line("It fits.", "bold green")
+    else:
+        names = ", ".join(check.name for check in found.failed)
+        page.line(f"It does not fit: {names}.", "bold red")
+    for proposal in found.proposals:
+        page.heading(f"{'Would save' if found.fits else 'Would fit'}: {proposal.changes}")
+        page.line(f"  {output.NAME} plan {arguments(proposal.design)}")
+    if not found.fits and not found.proposals:
+        page.line("Nothing near it fits: begin with fewer coordinates, records or rounds.")
+
+
+def _figures(found: Plan) -> list[tuple[str, str]]:
+    design = found.design
+    figures = [
+        ("B_site", f"{found.site_norm_bound}: the norm proven of a site's update"),
+        ("B_noise", f"{found.noise_norm_bound}: the norm proven of a noise vector"),
+    ]
+    if found.record_clip is not None:
+        figures.append(("C'", f"{found.record_clip:.6g}: each record's gradient is clipped to it"))
+    if found.nano_rho_per_round is not None:
+        price = max(found.nano_rho_per_round)
+        figures.append(
+            ("price", f"{price} nano-ρ a round; the budget of ε is {found.nano_rho_budget}")
+        )
+    if found.epsilon_guaranteed is not None:
+        tight = "above 100" if found.epsilon_tight is None else f"{found.epsilon_tight:.4f}"
+        figures.append(
+            (
+                "ε",
+                f"{found.epsilon_guaranteed:.4f} guaranteed at δ = {design.delta:g} for "
+                f"{design.rounds} rounds (tight estimate {tight})",
+            )
+        )
+    return figures
+
+
+def arguments(design: StudyDesign) -> str:
+    """The options that describe a design, to be copied."""
+    named = {
+        "variant": design.variant,
+        "members": design.members,
+        "dimension": design.dimension,
+        "clip": design.clip,
+        "scale-bits": design.scale_bits,
+        "noise-variance": design.noise_variance,
+        "honest": design.honest,
+        "rounds": design.rounds,
+        "delta": design.delta,
+        "epsilon": design.epsilon,
+        "proofs": design.proofs,
+        "proofs-norm-equality": design.proofs_norm_equality,
+    }
+    listed = [f"--{name} {value}" for name, value in named.items() if value is not None]
+    listed += [f"--record-bound {bound}" for bound in design.record_bounds]
+    listed += [f"--weight {weight}" for weight in design.weights]
+    return " ".join(listed)
