@@ -163,7 +163,8 @@ def saved(small):
 def stepped(small, role, state, view):
     """One step of a role as the driver would make it, without any effect."""
     now = small.consortium.ledger.head().timestamp
-    store, blobs = small.consortium.store, {}
+    store = small.consortium.store
+    blobs: dict[bytes, bytes | None] = {}
     while True:
         try:
             return role.step(state, Inbox(view, now, blobs))

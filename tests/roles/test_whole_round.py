@@ -1,14 +1,18 @@
 """One study after another through real contracts, proofs and store; honest and not so honest."""
 
+import os
+
 import numpy as np
 import pytest
 
+from troth.domain.hashing import digest
 from troth.errors import BlobMissing, EncodingError
 from troth.learning.model import Model
 from troth.ledger.address import ZERO
-from troth.ledger.bindings import privacy_ledger
+from troth.ledger.bindings import privacy_ledger, rounds
+from troth.roles.aggregator import Aggregator
 from troth.roles.verifying import read_envelopes
-from troth.round.mail import BlobsWanted, Inbox
+from troth.round.mail import BlobsWanted, Inbox, Outbox
 from troth.round.messages import MAX_MESSAGE
 from troth.round.transitions import State, table
 from troth.round.verdict import aggregate
@@ -60,7 +64,7 @@ def envelope_of(small, place):
     view = StudyView(small.study.study_id)
     for logged in small.consortium.ledger.events(0):
         view.apply(logged.event)
-    blobs = {}
+    blobs: dict[bytes, bytes | None] = {}
     while True:
         try:
             return read_envelopes(small.study, view.current, Inbox(view, 0, blobs))[place]
@@ -197,3 +201,45 @@ def test_a_retry_after_an_abort_is_a_new_round(tmp_path):
     small.run(aborted, [small.sites[0], *small.aggregators])
     view = small.run()
     assert [view.rounds[n].state for n in (1, 2)] == [State.ABORTED, State.FINAL]
+
+
+class Shifting(Aggregator):
+    """Commits to its sum, then publishes another one."""
+
+    def _publish(self, state, view, inbox):
+        share = bytearray(self._aggregate_share(state, view, inbox))
+        share[0] ^= 1
+        return Outbox(
+            state,
+            puts=(bytes(share),),
+            posts=(rounds.publish(self.study.study_id, view.number, digest(bytes(share))),),
+        )
+
+
+def test_a_share_that_was_not_committed_to_gets_no_attestation(tmp_path):
+    small = small_study(tmp_path, ONE_ROUND)
+    liar = small.consortium.party(
+        small.study, Shifting(small.study, small.study.committee[1], os.urandom)
+    )
+    view = small.run(aborted, [*small.sites, small.aggregators[0], liar])
+    assert view.rounds[1].aborted == ("Conflict", ZERO)
+    assert view.rounds[1].attestations == {}
+    assert all(charge > 0 and not held for charge, held in spent(small))
+
+
+class SecondPick(Aggregator):
+    """Says that it accepts a report which does not verify."""
+
+    def _verdict(self, view, inbox):
+        return bytes(len(super()._verdict(view, inbox)))
+
+
+def test_verdicts_that_differ_abort_before_anything_is_summed(tmp_path):
+    small = small_study(tmp_path, ONE_ROUND, far_too_long, {1: shard_over_norm})
+    liar = small.consortium.party(
+        small.study, SecondPick(small.study, small.study.committee[1], os.urandom)
+    )
+    view = small.run(aborted, [*small.sites, small.aggregators[0], liar])
+    assert view.rounds[1].aborted == ("Disagree", ZERO)
+    assert view.rounds[1].sums == {}
+    assert spent(small) == [(0, 0)] * 3

@@ -1,6 +1,7 @@
 """The id of a study joins document and integers; no member approves one without the other."""
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
@@ -42,12 +43,13 @@ def test_an_honest_proposal_is_examined_and_planned(finished):
 @pytest.mark.parametrize("name", [field.name for field in fields(OnChainTerms)])
 def test_integers_that_differ_from_the_terms_are_refused_by_name(finished, name):
     honest = on_chain_terms(finished.small.study.terms)
-    other = {
+    other: Any = {
         "windows": replace(honest.windows, report=1),
         "committee": honest.committee[::-1],
         "sites": honest.sites[1:],
     }.get(name)
-    changed = replace(honest, **{name: other if other is not None else getattr(honest, name) + 1})
+    change: Any = {name: other if other is not None else getattr(honest, name) + 1}
+    changed = replace(honest, **change)
     with pytest.raises(TermsError, match=name):
         examined(finished, integers=changed)
 

@@ -8,7 +8,7 @@ from troth.audit.run import audit as audit_bundle
 from troth.cli import output
 from troth.cli.exits import Exit
 from troth.cli.teller import working
-from troth.errors import BundleFalse, InputError
+from troth.errors import BundleFalse, InputError, NotABundle
 
 FALSE = "false"
 MAX_TRUST = 2**20
@@ -21,6 +21,7 @@ def check(bundle: Path, trust: Path | None, *, as_json: bool) -> int:
 
     Raises:
         BundleFalse: after the line that lies was printed.
+        NotABundle: naming the file.
     """
     trusted = None if trust is None else _read_trust(trust)
     try:
@@ -29,6 +30,9 @@ def check(bundle: Path, trust: Path | None, *, as_json: bool) -> int:
     except BundleFalse as lie:
         _print_lie(lie, as_json=as_json)
         raise
+    except NotABundle as problem:
+        text = str(problem)
+        raise NotABundle(text if str(bundle) in text else f"{bundle}: {text}") from problem
     if as_json:
         output.document(verdict.to_json())
     else:

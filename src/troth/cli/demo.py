@@ -1,8 +1,6 @@
 """``troth demo``: runs a scenario and sums up what came of it."""
 
 import shlex
-import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,18 +22,8 @@ def hospitals(out: Path, seed: int, rounds: int, ledger: str, *, as_json: bool) 
     if as_json:
         output.document(result.to_json())
     else:
-        _print(result, output.Page(), program())
+        _print(result, output.Page(), output.program())
     return Exit.FINE
-
-
-def program() -> str:
-    """How to call this command again: its name where the shell finds it, else its path."""
-    called = Path(sys.argv[0])
-    found = shutil.which(output.NAME)
-    if called.name != output.NAME:
-        return output.NAME
-    on_path = found is not None and Path(found).resolve() == called.resolve()
-    return output.NAME if on_path else shlex.quote(str(called))
 
 
 def _print(result: DemoResult, page: output.Page, command: str) -> None:

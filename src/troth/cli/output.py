@@ -6,7 +6,10 @@ escapes, so that a bundle can neither forge a line nor command the terminal.
 
 import json
 import os
+import shlex
+import shutil
 import sys
+from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console
@@ -61,6 +64,16 @@ class Page:
         """A line that begins a part."""
         self.line()
         self.line(text, "bold")
+
+
+def program() -> str:
+    """How to call this command again: its name where the shell finds it, else its path."""
+    called = Path(sys.argv[0])
+    found = shutil.which(NAME)
+    if called.name != NAME:
+        return NAME
+    on_path = found is not None and Path(found).resolve() == called.resolve()
+    return NAME if on_path else shlex.quote(str(called))
 
 
 def silence() -> None:

@@ -151,7 +151,7 @@ def _print(found: Plan, page: output.Page) -> None:
         page.line(f"It does not fit: {names}.", "bold red")
     for proposal in found.proposals:
         page.heading(f"{'Would save' if found.fits else 'Would fit'}: {proposal.changes}")
-        page.line(f"  {output.NAME} plan {arguments(proposal.design)}")
+        page.line(f"  {output.program()} plan {arguments(proposal.design)}")
     if not found.fits and not found.proposals:
         page.line("Nothing near it fits: begin with fewer coordinates, records or rounds.")
 
@@ -199,5 +199,6 @@ def arguments(design: StudyDesign) -> str:
     }
     listed = [f"--{name} {value}" for name, value in named.items() if value is not None]
     listed += [f"--record-bound {bound}" for bound in design.record_bounds]
-    listed += [f"--weight {weight}" for weight in design.weights]
+    if set(design.weights) != {1}:
+        listed += [f"--weight {weight}" for weight in design.weights]
     return " ".join(listed)

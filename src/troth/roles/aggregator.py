@@ -100,9 +100,13 @@ class Aggregator:
         if late and view.state in table().timeouts:
             return Outbox(state, posts=(self._call(rounds.expire, view),))
         posted, step = self._steps[view.state]
-        if not late and (not posted or self.account not in getattr(view, posted)):
+        if late or (posted and self.account in getattr(view, posted)):
+            return self._move_on(state, view, late=bool(late))
+        try:
             return step(state, view, inbox)
-        return self._move_on(state, view, late=bool(late))
+        except BlobMissing:
+            # Somebody confirmed it and nobody serves it now: wait, within the window.
+            return Outbox(state)
 
     def encode(self, state: AggregatorState) -> bytes:
         """Canonical JSON."""

@@ -5,7 +5,6 @@ Members and sites run the same code, and so does an auditor: `next_model` is the
 
 from collections.abc import Sequence
 
-from troth.errors import DecodeError
 from troth.learning.fedsgd import apply_aggregate
 from troth.learning.model import Model
 from troth.round.mail import Inbox, Wanted
@@ -26,10 +25,10 @@ def current_model(study: Study, inbox: Inbox) -> Model | None:
 
 
 def followed_model(study: Study, view: RoundView, inbox: Inbox) -> Model | None:
-    """The model that follows from a published round; None while a blob cannot be fetched.
+    """The model that follows from a published round.
 
-    Raises:
-        DecodeError: a member published a share that it had not committed to.
+    None while a blob cannot be fetched, and for ever when a member published another share than it
+    had committed to: then nobody honest attests, and the round ends without a majority.
     """
     shares = _published_shares(study, view, inbox)
     model = current_model(study, inbox)
@@ -39,16 +38,16 @@ def followed_model(study: Study, view: RoundView, inbox: Inbox) -> Model | None:
 
 
 def _published_shares(study: Study, view: RoundView, inbox: Inbox) -> list[bytes] | None:
-    """Every member's aggregate share, each bound by the digest it posted before; None: not all."""
+    """Every member's aggregate share, each bound by the digest it posted before; else None."""
     where = study.where(view.number)
     size = study.site_pine.output_share_size
     found = inbox.take(Wanted(view.publications[member], size) for member in study.committee)
     shares = []
     for member, share in zip(study.committee, found, strict=True):
-        if share is None:
+        if share is None or len(share) != size:
             return None
         if sum_digest(where, member, view.accepted, share) != view.sums[member]:
-            raise DecodeError(f"aggregate share of {member}: not the one it committed to")
+            return None
         shares.append(share)
     return shares
 

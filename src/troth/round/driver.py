@@ -20,8 +20,8 @@ from troth.storage import state_file
 from troth.storage.blobs import BlobStore
 
 S = TypeVar("S")
-# Somebody else, or we before a crash, did this first: the view will show it.
-_OVERTAKEN = ("AlreadyPosted", "WrongState", "WrongRound")
+# Somebody else, we before a crash, or the clock was faster: the view will show it.
+_OVERTAKEN = ("AlreadyPosted", "WrongState", "WrongRound", "TooLate", "TooEarly")
 _MOST_WAITING = 100
 
 

@@ -1,0 +1,143 @@
+"""The hospitals' result as one page for somebody who runs a hospital.
+
+The page stands alone: no script, no font, no image, no address outside. What it says is taken from
+the result and from the audit's own lines; what it does not promise is said as plainly as what it
+does (round protocol, section 6).
+"""
+
+import math
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from troth.audit.claims import ATTESTED, NOT_COVERED, PROVED, Claim
+from troth.errors import InputError
+from troth.privacy.dp.price import NANO
+from troth.scenarios.hospital_records import HOSPITALS, PRIVATE_RECORDS, PUBLIC_RECORDS
+from troth.scenarios.hospital_run import PURPOSE
+from troth.scenarios.hospital_study import LIE_FACTOR
+from troth.scenarios.result import Accuracy, DemoResult, Privacy, Refusal
+
+TEMPLATE = "report.html.j2"
+
+_NORM = "the hidden proof of its length does not hold: the update inside is longer than agreed"
+REASONS = {
+    "absent": "it never came",
+    "undelivered": "an aggregator could not open it",
+    "envelope": "it was not well-formed",
+    "share": "what was sealed inside was not what had been promised on the ledger",
+    "norm_equality": _NORM,
+    "validity": _NORM,
+    "joint_randomness": "its proof was not made for this update",
+    "query": "its proof could not be checked at the point that the key chose",
+}
+"""Why a report is not accepted, for a person; by the words of the transition table."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One labelled bar of a picture."""
+
+    label: str
+    share: float
+    """Of the picture's width, 0 to 1."""
+    value: str
+    kind: str
+    """Style class: ``open``, ``alone``, ``troth``, ``spent``, ``left`` or ``asked``."""
+
+
+def render(result: DemoResult, claims: Sequence[Claim]) -> str:
+    """The page as one HTML document.
+
+    Args:
+        result: what the demonstration found.
+        claims: the audit's lines.
+
+    Raises:
+        InputError: a rejection or a claim of a kind that this page has no words for.
+    """
+    environment = Environment(
+        loader=PackageLoader("troth.scenarios", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    by_status = _by_status(claims)
+    return environment.get_template(TEMPLATE).render(
+        result=result,
+        purpose=PURPOSE,
+        hospitals=HOSPITALS,
+        private_records=PRIVATE_RECORDS,
+        public_records=PUBLIC_RECORDS,
+        lie_factor=LIE_FACTOR,
+        accuracy_bars=list(_accuracy_bars(result.accuracy)),
+        best_alone=max(result.accuracy.local),
+        wrong=_wrong,
+        budget_bars=list(_budget_bars(result.privacy, result.refusals)),
+        epsilon_factor=math.exp(result.privacy.epsilon_guaranteed),
+        one_in=round(1 / result.privacy.delta),
+        rejections=[(item, _reason(item.reason)) for item in result.reports.rejected],
+        refusals=[(item, item.asked / NANO, item.left / NANO) for item in result.refusals],
+        proved=by_status[PROVED],
+        attested=by_status[ATTESTED],
+        not_covered=by_status[NOT_COVERED],
+        command=_audit_command(result),
+    )
+
+
+def _by_status(claims: Sequence[Claim]) -> dict[str, list[Claim]]:
+    found: dict[str, list[Claim]] = {PROVED: [], ATTESTED: [], NOT_COVERED: []}
+    for claim in claims:
+        if claim.status not in found:
+            raise InputError(f"a claim has the unknown status {claim.status!r}")
+        found[claim.status].append(claim)
+    return found
+
+
+def _wrong(share: float) -> int:
+    """Public records predicted wrongly."""
+    return round((1 - share) * PUBLIC_RECORDS)
+
+
+def _accuracy_bars(accuracy: Accuracy) -> Iterator[Bar]:
+    yield _accuracy_bar("All records in one place", accuracy.pooled, "open")
+    for number, share in enumerate(accuracy.local, start=1):
+        yield _accuracy_bar(f"Hospital {number} alone", share, "alone")
+    yield _accuracy_bar(
+        "Together, but a server sees every update", accuracy.federated, "open"
+    )
+    yield _accuracy_bar("Together with Troth: nobody sees anything", accuracy.troth, "troth")
+
+
+def _accuracy_bar(label: str, share: float, kind: str) -> Bar:
+    return Bar(label, share, f"{share:.1%}, {_wrong(share)} wrong", kind)
+
+
+def _budget_bars(privacy: Privacy, refusals: Sequence[Refusal]) -> Iterator[Bar]:
+    """Everything to one scale, so that what was asked can be compared with what is left."""
+    asked = [refusal.asked / NANO for refusal in refusals]
+    whole = max(privacy.rho_budget, *asked, 0.0)
+    left = max(privacy.rho_budget - privacy.rho_spent, 0.0)
+    for label, amount, kind in (
+        ("Granted by each hospital", privacy.rho_budget, "open"),
+        ("Spent by this study, for ever", privacy.rho_spent, "spent"),
+        ("Left", left, "left"),
+        *(("Asked by a second study, refused", amount, "asked") for amount in asked),
+    ):
+        yield Bar(label, amount / whole, f"{amount / privacy.rho_budget:.1%}", kind)
+
+
+def _reason(code: str) -> str:
+    if code not in REASONS:
+        raise InputError(f"a report was rejected for the unknown reason {code!r}")
+    return REASONS[code]
+
+
+def _audit_command(result: DemoResult) -> str:
+    """To be run in the folder of the files, wherever it was moved."""
+    bundle, trust = (shlex.quote(PurePath(path).name) for path in (result.bundle, result.trust))
+    return f"troth audit {bundle} --trust {trust}"

@@ -1,0 +1,93 @@
+"""Change one thing at a time, repair the manifest, and the audit must find and name it."""
+
+import pytest
+
+from troth.audit.run import audit
+from troth.errors import AuditError, BundleFalse
+from troth.testing import bundle_edits
+
+KINDS = {
+    # How many of each kind a run of the tests tries; a full walk takes many minutes.
+    "field_edits": 60,
+    "rlp_edits": 60,
+    "line_edits": 25,
+    "member_edits": 25,
+    "blob_edits": 25,
+    "manifest_edits": 40,
+}
+
+
+def spread(made, count):
+    """About ``count`` of a list, evenly."""
+    step = max(1, len(made) // count)
+    return made[step // 2 :: step]
+
+
+def finding(path, data, trust=None):
+    path.write_bytes(data)
+    with pytest.raises(BundleFalse) as caught:
+        audit(path, trust)
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_edits_are_found_and_named(packed, tmp_path, kind):
+    made = list(getattr(bundle_edits, kind)(packed.members))
+    assert made
+    for edit in spread(made, KINDS[kind]):
+        found = finding(tmp_path / "edited.troth", edit.data)
+        assert found.member == edit.member, f"{edit}: {found}"
+
+
+def test_every_kind_of_member_is_edited(packed):
+    members = packed.members
+    made = [
+        *bundle_edits.field_edits(members),
+        *bundle_edits.blob_edits(members),
+        *bundle_edits.manifest_edits(members),
+    ]
+    assert {edit.member for edit in made} == members.keys()
+
+
+def test_single_bits_of_the_archive(packed, tmp_path):
+    path = tmp_path / "flipped.troth"
+    outcomes = set()
+    for at, changed in bundle_edits.flips(packed.data, 150):
+        path.write_bytes(changed)
+        with pytest.raises(AuditError) as caught:
+            audit(path)
+        outcomes.add(type(caught.value).__name__)
+        assert str(caught.value), at
+    assert outcomes == {"BundleFalse", "NotABundle"}
+
+
+def test_a_changed_byte_is_named_with_its_member_and_offset(packed, tmp_path):
+    members, data = packed.members, packed.data
+    name = "transactions.jsonl"
+    start = data.index(members[name])
+    at = len(members[name]) // 2
+    found = finding(tmp_path / "b", data[: start + at] + b"?" + data[start + at + 1 :])
+    assert (found.member, found.position) == (name, f"offset {at}")
+
+
+def test_the_seal_holds_the_last_header_without_a_trust_file(packed, tmp_path):
+    edits = [
+        edit
+        for edit in bundle_edits.rlp_edits(packed.members)
+        if edit.member == "blocks.jsonl"
+        and edit.what.startswith(f"line {packed.members['blocks.jsonl'].count(10)}.")
+    ]
+    assert len(edits) >= 20
+    for edit in edits:
+        assert finding(tmp_path / "b", edit.data).member == "blocks.jsonl"
+
+
+def test_dropping_the_end_of_the_chain_is_found(packed, tmp_path):
+    members = packed.members
+    blocks = members["blocks.jsonl"].splitlines(keepends=True)
+    lines = members["transactions.jsonl"].splitlines(keepends=True)
+    cut = dict(members)
+    cut["blocks.jsonl"] = b"".join(blocks[:-1])
+    cut["transactions.jsonl"] = b"".join(lines[:-1])
+    edit = bundle_edits.Edit("blocks.jsonl", "cut", cut["blocks.jsonl"], cut)
+    assert finding(tmp_path / "b", edit.data).member == "blocks.jsonl"
