@@ -1,4 +1,4 @@
-"""Nobody owns the contracts: no setter, no upgrade path, and one place where spending is written."""
+"""Nobody owns the contracts: no setter, no upgrade path, one place that writes what is spent."""
 
 import re
 from pathlib import Path

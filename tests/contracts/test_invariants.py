@@ -2,8 +2,11 @@
 
 The rules mix honest steps with calls of anybody for anything at any time. What is checked comes
 from the events and views of the chain alone, not from a second implementation of the rounds.
+
+The same few histories run every time. ``TROTH_HISTORIES=100`` runs so many new ones instead.
 """
 
+import os
 from collections import Counter
 from typing import Any
 
@@ -65,6 +68,24 @@ HONEST: dict[int, tuple[tuple[str, tuple[str, ...]], ...]] = {
     11: (("attest", (*COMMITTEE, *SITES)), ("finalise", ("nobody",))),
 }
 SEEN: Counter[str] = Counter()
+# The histories went deep enough to mean something when they met all of these.
+DEEP = (
+    "Finalised",
+    "RoundAborted",
+    "Settled",
+    "Released",
+    "PublicationPosted",
+    "BudgetRaised",
+    "BudgetExceeded",
+    "MemberRemoved",
+    "MemberAdmitted",
+    "StudyOver",
+    "TooLate",
+    "TooEarly",
+    "AlreadyPosted",
+    "WrongState",
+    "WrongRound",
+)
 
 studies = st.integers(0, 1)
 sites = st.sampled_from(SITES)
@@ -297,8 +318,8 @@ def test_random_histories_break_no_promise(world, account):
         "sites": tuple(world.site(name, weight) for weight, name in enumerate(SITES, 1)),
         "min_sites": 2,
         "min_weight": 3,
-        "rounds": 4,
-        "max_aborts": 6,
+        "rounds": 3,
+        "max_aborts": 3,
     }
     plays = (world.start("one", **common), world.start("two", **common))
     for play in plays:  # more approvals than needed: a bystander may leave
@@ -315,17 +336,17 @@ def test_random_histories_break_no_promise(world, account):
     Here.prices = prices
     Here.accounts = {name: account(name).address for name in (*ANYBODY, "s5")}
     SEEN.clear()
+    fresh = int(os.environ.get("TROTH_HISTORIES", "0"))
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=15,
+            max_examples=fresh or 14,
+            derandomize=not fresh,
+            database=None,
             stateful_step_count=40,
             deadline=None,
             phases=[Phase.generate],  # shrinking would take minutes; the steps are printed
             suppress_health_check=list(HealthCheck),
         ),
     )
-    print(SEEN)
-    # The histories went deep enough to mean something.
-    for kind in ("Finalised", "RoundAborted", "Settled", "Released", "BudgetExceeded", "TooLate"):
-        assert SEEN[kind] > 0, kind
+    assert fresh or set(DEEP) <= set(SEEN), set(DEEP) - set(SEEN)

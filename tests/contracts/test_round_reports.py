@@ -3,6 +3,7 @@
 import pytest
 from eth_abi.abi import encode
 
+from troth.ledger.address import ZERO
 from troth.ledger.bindings import consortium, dataset_registry
 from troth.ledger.bindings.privacy_ledger import Released
 from troth.ledger.bindings.rounds import (
@@ -12,7 +13,6 @@ from troth.ledger.bindings.rounds import (
     RoundAborted,
     TranscriptFixed,
 )
-from troth.ledger.address import ZERO
 
 OPEN, CLOSED, ABORTED = 3, 4, 13
 WITHHELD, QUORUM = 1, 3

@@ -8,10 +8,12 @@ import math
 import os
 import shutil
 import time
+import zipfile
 from pathlib import Path
 
 from troth.audit.bundle import write_bundle, write_whole
 from troth.audit.claims import ATTESTED, NOT_COVERED, PROVED
+from troth.audit.members import TRANSACTIONS
 from troth.audit.run import StudyFigures, Verdict, audit
 from troth.audit.trust import trust_document
 from troth.errors import AuditError, InputError, RoundError
@@ -32,7 +34,8 @@ from troth.scenarios.progress import Progress
 from troth.scenarios.report import render
 from troth.scenarios.stopwatch import Stopwatch
 
-MINE = ("store", "parties", "bundle.zip", "trust.json", "report.html")
+CHANGED = "changed.zip"
+MINE = ("store", "parties", "bundle.zip", "trust.json", "report.html", CHANGED)
 """What a run leaves in its folder, and replaces there."""
 
 
@@ -134,10 +137,12 @@ def _pack(folder: Path, ledger: DevelopmentLedger, played: Played) -> tuple[Path
 
 
 def _audit_changed_byte(bundle: Path, trust: Path) -> str:
-    """Change one byte in the middle of a copy's largest member, and audit the copy."""
+    """Change one byte of a copy, in the middle of its transactions, and audit the copy."""
     data = bytearray(bundle.read_bytes())
-    data[len(data) // 2] ^= 1
-    copy = bundle.with_name("changed.zip")
+    with zipfile.ZipFile(bundle) as archive:
+        transactions = archive.read(TRANSACTIONS)
+    data[data.index(transactions) + len(transactions) // 2] ^= 1
+    copy = bundle.with_name(CHANGED)
     try:
         copy.write_bytes(data)
         audit(copy, trust.read_bytes())

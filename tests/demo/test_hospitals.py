@@ -1,0 +1,92 @@
+"""The whole story as a person starts it, short, on every engine; then the audit without network."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from troth.audit.run import audit
+from troth.errors import BundleFalse
+
+PROJECT = Path(__file__).resolve().parents[2]
+ROUNDS = 3
+ANVIL = PROJECT / "contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("anvil", marks=pytest.mark.anvil)])
+def told(request, tmp_path_factory):
+    if request.param == "anvil" and not ANVIL.exists():
+        pytest.skip("no anvil in contracts/node_modules: run make contracts")
+    out = tmp_path_factory.mktemp(request.param)
+    command = [Path(sys.executable).with_name("troth"), "demo", "hospitals", "--json"]
+    options = ["--out", out, "--rounds", str(ROUNDS), "--seed", "7", "--ledger", request.param]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return request.param, json.loads(done.stdout)
+
+
+def test_the_document_is_the_one_of_its_schema(told):
+    _, document = told
+    schema = json.loads((PROJECT / "specs/demo-result.schema.json").read_text())
+    jsonschema.validate(document, schema)
+
+
+def test_what_was_meant_to_happen_happened(told):
+    engine, document = told
+    assert document["ledger"]["engine"] == engine
+    assert document["study"] | {"id": ""} == {
+        "id": "",
+        "rounds": ROUNDS,
+        "sites": 5,
+        "aggregators": 2,
+        "mode": "A",
+        "variant": "Pine32HmacSha256Aes128",
+    }
+    assert document["rounds"] == {"final": ROUNDS, "aborted": 0}
+    rejected = [{"site": "fifth site", "round": 2, "reason": "norm_equality"}]
+    assert document["reports"] == {"accepted": 5 * ROUNDS - 1, "rejected": rejected}
+    (refusal,) = document["refusals"]
+    assert refusal["action"] == "open"
+    assert refusal["study"] != document["study"]["id"]
+    assert refusal["asked"] > refusal["left"] > 0
+    assert document["audit"]["verdict"] == "verified"
+    assert document["audit"]["changed_byte"].startswith("transactions.jsonl")
+    assert document["ledger"]["gas_per_report"] <= 80_000
+    assert document["ledger"]["calldata_bytes_per_report"] <= 300
+
+
+def test_a_stranger_verifies_the_bundle_without_network(told, monkeypatch):
+    def no_network(*_args, **_kwargs):
+        raise AssertionError("the audit opened a socket")
+
+    monkeypatch.setattr(socket, "socket", no_network)
+    _, document = told
+    bundle, trust = Path(document["bundle"]), Path(document["trust"]).read_bytes()
+    assert audit(bundle, trust).verdict == "verified"
+    assert audit(bundle).verdict == "consistent"
+
+
+def test_another_consortiums_trust_file_is_not_satisfied(told):
+    _, document = told
+    trust = json.loads(Path(document["trust"]).read_text())
+    trust["head"]["hash"] = "0x" + "00" * 32
+    changed = json.dumps(trust, separators=(",", ":"), sort_keys=True).encode()
+    with pytest.raises(BundleFalse, match="last block"):
+        audit(Path(document["bundle"]), changed)
+
+
+def test_nothing_secret_is_left_in_the_folder(told):
+    _, document = told
+    out = Path(document["bundle"]).parent
+    states = list(out.glob("parties/*/*/state"))
+    assert len(states) == 7 + 2  # everybody in the study, the aggregators in the refused one too
+    sealed = [path for path in (out / "store").rglob("*") if is_sealed(path)]
+    assert sealed == []
+
+
+def is_sealed(path):
+    return path.is_file() and path.read_bytes().startswith(b"troth/sealed")
