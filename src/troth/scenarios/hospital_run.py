@@ -82,7 +82,7 @@ def train(
         consortium, datasets = establish(
             players, ledger, store, folder, data, parameters, os.urandom
         )
-        study = _agree(consortium, players, datasets, data, parameters, PURPOSE)
+        study = _agree(consortium, players, datasets, data, parameters, "hospitals", PURPOSE)
         progress.note("done", f"study {study.study_id.hex()[:16]} is active: everybody approved")
     with watch.part("rounds"):
         progress.stage("They train: nobody sees an update, every norm is proven")
@@ -99,7 +99,7 @@ def train(
     with watch.part("overspend"):
         progress.stage("A second study over the same patients asks for more than is left")
         greedy = greedy_parameters(parameters)
-        second = _agree(consortium, players, datasets, data, greedy, SECOND_PURPOSE)
+        second = _agree(consortium, players, datasets, data, greedy, "second study", SECOND_PURPOSE)
         refusal = _overspend(consortium, second)
         progress.note("refused", f"the contract refuses to open its round: {refusal.reason}")
     return Played(players, consortium, study, view, (refusal,))
@@ -111,10 +111,11 @@ def _agree(
     datasets: list[Dataset],
     data: HospitalData,
     parameters: StudyParameters,
+    name: str,
     purpose: str,
 ) -> Study:
     chain_id = consortium.ledger.chain_id
-    terms = hospital_terms("hospitals", purpose, players, datasets, chain_id, data, parameters)
+    terms = hospital_terms(name, purpose, players, datasets, chain_id, data, parameters)
     return consortium.agree(terms)
 
 

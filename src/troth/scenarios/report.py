@@ -107,10 +107,8 @@ def _accuracy_bars(accuracy: Accuracy) -> Iterator[Bar]:
     yield _accuracy_bar("All records in one place", accuracy.pooled, "open")
     for number, share in enumerate(accuracy.local, start=1):
         yield _accuracy_bar(f"Hospital {number} alone", share, "alone")
-    yield _accuracy_bar(
-        "Together, but a server sees every update", accuracy.federated, "open"
-    )
-    yield _accuracy_bar("Together with Troth: nobody sees anything", accuracy.troth, "troth")
+    yield _accuracy_bar("Together, through a server", accuracy.federated, "open")
+    yield _accuracy_bar("Together, with Troth", accuracy.troth, "troth")
 
 
 def _accuracy_bar(label: str, share: float, kind: str) -> Bar:
