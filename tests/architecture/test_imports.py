@@ -97,7 +97,7 @@ def test_the_order_has_no_circle_but_testing_and_scenarios():
 
 
 def test_no_module_imports_itself_through_others():
-    graph = {name: set() for name in MODULES}
+    graph: dict[str, set[str]] = {name: set() for name in MODULES}
     for name, tree in MODULES.items():
         for target in own(imported(tree)):
             module = target if target in MODULES else target.rpartition(".")[0]

@@ -69,7 +69,9 @@ def test_a_bomb_is_refused_before_anything_is_unpacked():
         archive.read(bomb)
 
 
-@pytest.mark.parametrize("data", [b"", b"PK", b"just some text\n", b"\x1f\x8b\x08\x00", b"PK\x03\x04"])
+@pytest.mark.parametrize(
+    "data", [b"", b"PK", b"just some text\n", b"\x1f\x8b\x08\x00", b"PK\x03\x04"]
+)
 def test_other_files_are_refused(data):
     with pytest.raises(NotABundle):
         archive.read(data)

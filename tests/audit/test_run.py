@@ -64,7 +64,7 @@ def test_recorded_refusals_are_listed(packed, verdict):
 
 
 def test_claims_say_what_is_proved_attested_and_not_covered(verdict):
-    by_status = {}
+    by_status: dict[str, list[str]] = {}
     for claim in verdict.claims:
         by_status.setdefault(claim.status, []).append(str(claim))
     assert set(by_status) == {"proved", "attested", "not covered"}
@@ -99,13 +99,15 @@ def test_members_follow_their_schemas(packed, project):
 @pytest.mark.parametrize(
     ("change", "member"),
     [
-        (lambda a: {"chain_id": 1}, "transactions.jsonl"),
+        (lambda _: {"chain_id": 1}, "transactions.jsonl"),
         (lambda a: {"members": a.members[1:]}, "transactions.jsonl"),
         (lambda a: {"head": replace(a.head, hash=bytes(32))}, "blocks.jsonl"),
         (lambda a: {"head": Head(a.head.number + 1, a.head.hash)}, "blocks.jsonl"),
         (lambda a: {"contracts": a.contracts[1:]}, "contracts/artifacts.json"),
         (
-            lambda a: {"contracts": (*a.contracts[1:], NamedAddress("Consortium", "0x" + 40 * "1"))},
+            lambda a: {
+                "contracts": (*a.contracts[1:], NamedAddress("Consortium", "0x" + 40 * "1"))
+            },
             "contracts/artifacts.json",
         ),
     ],

@@ -343,7 +343,7 @@ class Play:
             "Summed": lambda: self.all_do("commit_sum"),
             "Published": lambda: self.all_do("publish"),
             "Final": lambda: [self.vote(), self.do("finalise", "nobody")],
-            "Aborted": lambda: [world.pass_deadline(), self.do("expire", "nobody")],
+            "Aborted": lambda: [world.ledger.advance(WINDOW + 1), self.do("expire", "nobody")],
         }
         steps[state]()
 

@@ -5,6 +5,7 @@ The models are what an audit replays a chain with, so this is where the audit is
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -19,6 +20,7 @@ from hypothesis.stateful import (
 
 from troth.audit.replay.world import World as Model
 from troth.errors import ContractRefused
+from troth.ledger import artifact
 from troth.ledger.bindings import CONTRACTS as INTERFACES
 from troth.ledger.bindings import consortium, dataset_registry, privacy_ledger, study_registry
 from troth.ledger.bindings import rounds as r
@@ -30,6 +32,19 @@ NAMES = ("s1", "s2", "s3", "s4", "s5", "a1", "a2", "a3", "u1", "stranger")
 COMMITTEE = ("a1", "a2")
 SITES = NAMES[:5]
 BUDGET_FOR_ROUNDS = 3
+
+FIELDS = (
+    "mode",
+    "honest",
+    "noise_candidates",
+    "rounds",
+    "min_sites",
+    "min_weight",
+    "clip",
+    "noise_variance",
+    "max_aborts",
+)
+EXAMPLES = 12  # about twenty seconds; sixty examples agreed as well
 
 names = st.sampled_from(NAMES)
 small = st.integers(0, 3)
@@ -52,8 +67,6 @@ def replayed(world) -> Model:
             if sent.to is None:
                 contract = next(c for c in INTERFACES if c.name == creations[0])
                 creations.pop(0)
-                size = contract.encode_constructor  # arguments follow the init code
-                assert size
                 outcome = _construct(model, contract, sent.data)
             else:
                 call = by_address[sent.to].decode_call(sent.data)
@@ -67,267 +80,276 @@ def replayed(world) -> Model:
 
 
 def _construct(model, contract, data):
-    from troth.ledger import artifact
-
     code = artifact.load(contract.name).init_code
     return model.construct(contract.name, contract.decode_constructor(data[len(code) :]))
 
 
-def machine(world, account, digest, before, model):
-    """A machine over this chain and model, both put back for every run."""
+class Contracts(RuleBasedStateMachine):
+    """Both sides, asked the same; `bound` says which chain and model."""
 
-    class Contracts(RuleBasedStateMachine):
-        @initialize()
-        def begin(self):
-            world.restore(before)
-            self.model = copy.deepcopy(model)
-            self.studies = [world.study]
-            self.terms = world.terms
-            self.versions = dict(world.versions)
+    world: Any
+    account: Any
+    digest: Any
+    before: Any
+    start: Model
 
-        # What both sides are asked
+    @initialize()
+    def begin(self):
+        self.world.restore(self.before)
+        self.model = copy.deepcopy(self.start)
+        self.studies = [self.world.study]
+        self.terms = self.world.terms
+        self.versions = dict(self.world.versions)
 
-        def send(self, name, call):
-            receipt = world.ledger.send(account(name), call, force=True)
-            expected = self.model.apply(account(name).address, call, receipt.block.timestamp)
-            assert receipt.status == expected.status, (call.action, receipt.refusal, expected)
-            if expected.refusal is not None:
-                assert told(receipt.refusal) == told(expected.refusal), call.action
-            found = [Emitted(event.contract, event.event) for event in receipt.events]
-            assert found == list(expected.events)
-            return receipt
+    # What both sides are asked
 
-        @property
-        def progress(self):
-            return self.model.rounds.studies.get(self.studies[0])
+    def send(self, name, call):
+        receipt = self.world.ledger.send(self.account(name), call, force=True)
+        expected = self.model.apply(self.account(name).address, call, receipt.block.timestamp)
+        assert receipt.status == expected.status, (call.action, receipt.refusal, expected)
+        if expected.refusal is not None:
+            assert told(receipt.refusal) == told(expected.refusal), call.action
+        found = [Emitted(event.contract, event.event) for event in receipt.events]
+        assert found == list(expected.events)
+        return receipt
 
-        @property
-        def number(self):
-            return self.progress.current if self.progress else 1
+    @property
+    def progress(self):
+        return self.model.rounds.studies.get(self.studies[0])
 
-        @property
-        def record(self):
-            return self.progress.rounds.get(self.number) if self.progress else None
+    @property
+    def number(self):
+        return self.progress.current if self.progress else 1
 
-        @property
-        def state(self):
-            return self.record.state if self.record else State.ABSENT
+    @property
+    def record(self):
+        return self.progress.rounds.get(self.number) if self.progress else None
 
-        def key(self, name, level):
-            where = RoundId(
-                world.ledger.chain_id, world.addresses["Rounds"], self.studies[0], self.number
+    @property
+    def state(self):
+        return self.record.state if self.record else State.ABSENT
+
+    def key(self, name, level):
+        where = RoundId(
+            self.world.ledger.chain_id, self.world.addresses["Rounds"], self.studies[0], self.number
+        )
+        secret = self.digest(f"key of {name} in {self.number}")
+        return key_chain(where, self.account(name).address, secret)[level - 1]
+
+    def act(self, name, action, *values, number=None):
+        call = getattr(r, action)(self.studies[0], number or self.number, *values)
+        return self.send(name, call)
+
+    # The round, as honest parties take it on
+
+    @rule(steps=st.integers(1, 3))
+    def honest_steps(self, steps):
+        for _ in range(steps):
+            self.honest_step()
+
+    def honest_step(self):
+        full = (1 << len(COMMITTEE)) - 1
+        record = self.record
+        present = record.present if record else 0
+        codes = (
+            bytes(
+                1 if not present >> place & 1 else 0 if record.delivered >> place & 1 else 2
+                for place in range(len(SITES) + len(COMMITTEE))
             )
-            secret = digest(f"key of {name} in {self.number}")
-            return key_chain(where, account(name).address, secret)[level - 1]
-
-        def act(self, name, action, *values, number=None):
-            call = getattr(r, action)(self.studies[0], number or self.number, *values)
-            return self.send(name, call)
-
-        # The round, as honest parties take it on
-
-        @rule(steps=st.integers(1, 3))
-        def honest_steps(self, steps):
-            for _ in range(steps):
-                self.honest_step()
-
-        def honest_step(self):
-            full = (1 << len(COMMITTEE)) - 1
-            record = self.record
-            present = record.present if record else 0
-            codes = (
-                bytes(
-                    1 if not present >> place & 1 else 0 if record.delivered >> place & 1 else 2
-                    for place in range(len(SITES) + len(COMMITTEE))
-                )
-                if record
-                else b""
-            )
-            posts = {
-                State.ABSENT: ("announce", lambda n: (self.key(n, 3), digest(f"hpke {n}"))),
-                State.ANNOUNCING: ("announce", lambda n: (self.key(n, 3), digest(f"hpke {n}"))),
-                State.CLOSED: ("deliver", lambda _: (present,)),
-                State.DELIVERED: ("reveal", lambda n: (self.key(n, 2),)),
-                State.KEYED: ("commit_file", lambda n: (digest(f"file {n}"),)),
-                State.COMMITTED: ("confirm_files", lambda _: (full,)),
-                State.JUDGED: ("judge", lambda _: (codes,)),
-                State.SETTLED: ("commit_sum", lambda n: (digest(f"sum {n}"),)),
-                State.SUMMED: ("publish", lambda n: (digest(f"published {n}"),)),
-            }
-            state = self.state
-            if state in posts:
-                action, values = posts[state]
-                for name in COMMITTEE:
-                    if self.state is state or state is State.ABSENT:
-                        self.act(name, action, *values(name))
-            elif state is State.ANNOUNCED:
-                self.act("stranger", "open")
-            elif state is State.OPEN:
-                for name in SITES:
-                    self.act(name, "report", digest(f"report {name}"))
-                for name in COMMITTEE:
-                    self.act(name, "report_noise", digest(f"noise {name}"))
-                self.act("u1", "close")
-            elif state is State.PUBLISHED:
-                for name in SITES + COMMITTEE:
-                    self.act(name, "attest", digest("model"))
-                self.act("stranger", "finalise")
-
-        # The round, as anybody might disturb it
-
-        @rule(
-            name=names,
-            action=st.sampled_from(["announce", "report", "report_noise", "reveal", "attest"]),
-            zero=st.integers(0, 9),
-            other=st.booleans(),
+            if record
+            else b""
         )
-        def say(self, name, action, zero, other):
-            value = bytes(32) if zero == 0 else digest(f"{action} {other}")
-            if action == "announce":
-                self.act(name, action, value, bytes(32) if zero == 1 else digest(name))
-            elif action == "reveal" and zero > 3:
-                self.act(name, action, self.key(name, 2))
-            else:
-                self.act(name, action, value)
+        posts = {
+            State.ABSENT: ("announce", lambda n: (self.key(n, 3), self.digest(f"hpke {n}"))),
+            State.ANNOUNCING: ("announce", lambda n: (self.key(n, 3), self.digest(f"hpke {n}"))),
+            State.CLOSED: ("deliver", lambda _: (present,)),
+            State.DELIVERED: ("reveal", lambda n: (self.key(n, 2),)),
+            State.KEYED: ("commit_file", lambda n: (self.digest(f"file {n}"),)),
+            State.COMMITTED: ("confirm_files", lambda _: (full,)),
+            State.JUDGED: ("judge", lambda _: (codes,)),
+            State.SETTLED: ("commit_sum", lambda n: (self.digest(f"sum {n}"),)),
+            State.SUMMED: ("publish", lambda n: (self.digest(f"published {n}"),)),
+        }
+        state = self.state
+        if state in posts:
+            action, values = posts[state]
+            for name in COMMITTEE:
+                if self.state is state or state is State.ABSENT:
+                    self.act(name, action, *values(name))
+        elif state is State.ANNOUNCED:
+            self.act("stranger", "open")
+        elif state is State.OPEN:
+            for name in SITES:
+                self.act(name, "report", self.digest(f"report {name}"))
+            for name in COMMITTEE:
+                self.act(name, "report_noise", self.digest(f"noise {name}"))
+            self.act("u1", "close")
+        elif state is State.PUBLISHED:
+            for name in SITES + COMMITTEE:
+                self.act(name, "attest", self.digest("model"))
+            self.act("stranger", "finalise")
 
-        @rule(
-            name=names,
-            action=st.sampled_from(["commit_file", "commit_sum", "publish", "attest"]),
-            zero=st.integers(0, 5),
-        )
-        def commit(self, name, action, zero):
-            self.act(name, action, digest(f"other {zero}") if zero else bytes(32))
+    # The round, as anybody might disturb it
 
-        @rule(name=names, action=st.sampled_from(["open", "close", "finalise", "expire"]))
-        def push(self, name, action):
-            self.act(name, action)
+    @rule(
+        name=names,
+        action=st.sampled_from(["announce", "report", "report_noise", "reveal", "attest"]),
+        zero=st.integers(0, 9),
+        other=st.booleans(),
+    )
+    def say(self, name, action, zero, other):
+        value = bytes(32) if zero == 0 else self.digest(f"{action} {other}")
+        if action == "announce":
+            self.act(name, action, value, bytes(32) if zero == 1 else self.digest(name))
+        elif action == "reveal" and zero > 3:
+            self.act(name, action, self.key(name, 2))
+        else:
+            self.act(name, action, value)
 
-        @rule(name=names, drop=st.integers(0, 127), extra=st.integers(0, 4))
-        def deliver(self, name, drop, extra):
-            present = self.record.present if self.record else 0
-            self.act(name, "deliver", present & ~drop | (1 << 7 if extra == 0 else 0))
+    @rule(
+        name=names,
+        action=st.sampled_from(["commit_file", "commit_sum", "publish", "attest"]),
+        zero=st.integers(0, 5),
+    )
+    def commit(self, name, action, zero):
+        self.act(name, action, self.digest(f"other {zero}") if zero else bytes(32))
 
-        @rule(name=names, fetched=st.integers(0, 7))
-        def confirm(self, name, fetched):
-            self.act(name, "confirm_files", fetched)
+    @rule(name=names, action=st.sampled_from(["open", "close", "finalise", "expire"]))
+    def push(self, name, action):
+        self.act(name, action)
 
-        @rule(name=names, codes=st.binary(min_size=6, max_size=8), low=st.integers(2, 10))
-        def judge(self, name, codes, low):
-            self.act(name, "judge", bytes(code % low for code in codes))
+    @rule(name=names, drop=st.integers(0, 127), extra=st.integers(0, 4))
+    def deliver(self, name, drop, extra):
+        present = self.record.present if self.record else 0
+        self.act(name, "deliver", present & ~drop | (1 << 7 if extra == 0 else 0))
 
-        @rule(
-            name=names,
-            number=st.sampled_from([1, 2, 3, 7]),
-            action=st.sampled_from([row.action for row in table().rows if row.by == "anyone"]),
-        )
-        def another_round(self, name, number, action):
-            self.act(name, action, number=number)
+    @rule(name=names, fetched=st.integers(0, 7))
+    def confirm(self, name, fetched):
+        self.act(name, "confirm_files", fetched)
 
-        @rule(seconds=st.sampled_from([1, 30, 61]))
-        def wait(self, seconds):
-            world.ledger.advance(seconds)
+    @rule(name=names, codes=st.binary(min_size=6, max_size=8), low=st.integers(2, 10))
+    def judge(self, name, codes, low):
+        self.act(name, "judge", bytes(code % low for code in codes))
 
-        # Membership, datasets, studies, budgets
+    @rule(
+        name=names,
+        number=st.sampled_from([1, 2, 3, 7]),
+        action=st.sampled_from([row.action for row in table().rows if row.by == "anyone"]),
+    )
+    def another_round(self, name, number, action):
+        self.act(name, action, number=number)
 
-        @rule(name=names, whom=names, roles=st.sampled_from([0, 1, 2, 3, 31, 32, 255]))
-        def admit(self, name, whom, roles):
-            call = consortium.vote_admission(account(whom).address, roles, digest(whom))
-            self.send(name, call)
+    @rule(seconds=st.sampled_from([1, 30, 61]))
+    def wait(self, seconds):
+        self.world.ledger.advance(seconds)
 
-        @rule(whom=st.sampled_from(["a2", "s5", "u1"]), voters=st.permutations(NAMES))
-        def remove(self, whom, voters):
-            for name in voters[:5]:
-                self.send(name, consortium.vote_removal(account(whom).address))
+    # Membership, datasets, studies, budgets
 
-        @rule(name=names, label=small, bound=small, parent=names)
-        def register(self, name, label, bound, parent):
-            before = self.versions.get(parent, bytes(32))
-            root = digest(f"root {label}") if label else bytes(32)
-            self.send(name, dataset_registry.register(root, bound, before))
+    @rule(name=names, whom=names, roles=st.sampled_from([0, 1, 2, 3, 31, 32, 255]))
+    def admit(self, name, whom, roles):
+        call = consortium.vote_admission(self.account(whom).address, roles, self.digest(whom))
+        self.send(name, call)
 
-        @rule(name=names, of=st.sampled_from(SITES), study=small, give=st.booleans())
-        def grant(self, name, of, study, give):
-            call = dataset_registry.grant if give else dataset_registry.revoke
-            self.send(name, call(self.versions[of], self.study(study)))
+    @rule(whom=st.sampled_from(["a2", "s5", "u1"]), voters=st.permutations(NAMES))
+    def remove(self, whom, voters):
+        for name in voters[:5]:
+            self.send(name, consortium.vote_removal(self.account(whom).address))
 
-        def study(self, index):
-            return self.studies[index] if index < len(self.studies) else digest("no study")
+    @rule(name=names, label=small, bound=small, parent=names)
+    def register(self, name, label, bound, parent):
+        before = self.versions.get(parent, bytes(32))
+        root = self.digest(f"root {label}") if label else bytes(32)
+        self.send(name, dataset_registry.register(root, bound, before))
 
-        @rule(
-            name=names,
-            budget=st.sampled_from([0, 1, 10**6, 4 * 10**7, 10**9, 2 * 10**9]),
-            of=st.sampled_from(SITES),
-            action=st.sampled_from(["open_budget", "lower", "vote_raise"]),
-        )
-        def budget(self, name, budget, of, action):
-            self.send(name, getattr(privacy_ledger, action)(self.versions[of], budget))
+    @rule(name=names, of=st.sampled_from(SITES), study=small, give=st.booleans())
+    def grant(self, name, of, study, give):
+        call = dataset_registry.grant if give else dataset_registry.revoke
+        self.send(name, call(self.versions[of], self.study(study)))
 
-        @rule(name=st.sampled_from(SITES), value=st.sampled_from([1, 10**6, 10**7, 4 * 10**7]))
-        def lower_own(self, name, value):
-            self.send(name, privacy_ledger.lower(self.versions[name], value))
+    def study(self, index):
+        return self.studies[index] if index < len(self.studies) else self.digest("no study")
 
-        @rule(of=st.sampled_from(SITES), value=st.sampled_from([10**8, 3 * 10**9]))
-        def raise_all(self, of, value):
-            for name in NAMES[:7]:
-                self.send(name, privacy_ledger.vote_raise(self.versions[of], value))
+    @rule(
+        name=names,
+        budget=st.sampled_from([0, 1, 10**6, 4 * 10**7, 10**9, 2 * 10**9]),
+        of=st.sampled_from(SITES),
+        action=st.sampled_from(["open_budget", "lower", "vote_raise"]),
+    )
+    def budget(self, name, budget, of, action):
+        self.send(name, getattr(privacy_ledger, action)(self.versions[of], budget))
 
-        @rule(name=names, of=st.sampled_from(SITES), close=st.integers(0, 20))
-        def close_or_charge(self, name, of, close):
-            if close == 0:
-                self.send(of, privacy_ledger.close(self.versions[of]))
-            call = [privacy_ledger.reserve, privacy_ledger.settle, privacy_ledger.release]
-            self.send(name, call[close % 3](self.studies[0], 1, (self.versions[of],), (1,)))
+    @rule(name=st.sampled_from(SITES), value=st.sampled_from([1, 10**6, 10**7, 4 * 10**7]))
+    def lower_own(self, name, value):
+        self.send(name, privacy_ledger.lower(self.versions[name], value))
 
-        @rule(
-            name=names,
-            changes=st.dictionaries(
-                st.sampled_from(
-                    ["mode", "honest", "noise_candidates", "rounds", "min_sites", "min_weight"]
-                    + ["clip", "noise_variance", "max_aborts"]
-                ),
-                st.sampled_from([0, 1, 2, 4, 9, 200]),
-                max_size=2,
-            ),
-            sites=st.lists(st.integers(0, 4), min_size=1, max_size=6),
-            committee=st.lists(st.sampled_from(["a1", "a2", "a3", "s1", "u1"]), max_size=4),
-            digest_of=small,
-        )
-        def propose(self, name, changes, sites, committee, digest_of):
-            chosen = tuple(self.terms.sites[index] for index in sites)
-            members = tuple(account(member).address for member in committee)
-            terms = replace(self.terms, sites=chosen, committee=members, min_sites=1, min_weight=1)
-            terms = replace(terms, **changes)
-            label = digest(f"terms {digest_of}") if digest_of else bytes(32)
-            receipt = self.send(name, study_registry.propose(label, terms))
-            self.studies += [event.event.study_id for event in receipt.events]
+    @rule(of=st.sampled_from(SITES), value=st.sampled_from([10**8, 3 * 10**9]))
+    def raise_all(self, of, value):
+        for name in NAMES[:7]:
+            self.send(name, privacy_ledger.vote_raise(self.versions[of], value))
 
-        @rule(field=st.sampled_from(["weight", "version", "lineage", "account", "windows"]))
-        def propose_badly(self, field):
-            first, second, *rest = self.terms.sites
-            if field == "windows":
-                terms = replace(self.terms, windows=replace(self.terms.windows, judge=0))
-            else:
-                value = 0 if field == "weight" else getattr(second, field)
-                sites = (replace(first, **{field: value}), second, *rest)
-                terms = replace(self.terms, sites=sites)
-            self.send("a1", study_registry.propose(digest("bad"), terms))
+    @rule(name=names, of=st.sampled_from(SITES), close=st.integers(0, 20))
+    def close_or_charge(self, name, of, close):
+        if close == 0:
+            self.send(of, privacy_ledger.close(self.versions[of]))
+        call = [privacy_ledger.reserve, privacy_ledger.settle, privacy_ledger.release]
+        self.send(name, call[close % 3](self.studies[0], 1, (self.versions[of],), (1,)))
 
-        @precondition(lambda self: len(self.studies) > 1)
-        @rule(index=small, voters=st.permutations(NAMES))
-        def approve(self, index, voters):
-            for name in voters:
-                self.send(name, study_registry.approve(self.study(index)))
+    @rule(
+        name=names,
+        changes=st.dictionaries(
+            st.sampled_from(FIELDS),
+            st.sampled_from([0, 1, 2, 4, 9, 200]),
+            max_size=2,
+        ),
+        sites=st.lists(st.integers(0, 4), min_size=1, max_size=6),
+        committee=st.lists(st.sampled_from(["a1", "a2", "a3", "s1", "u1"]), max_size=4),
+        digest_of=small,
+    )
+    def propose(self, name, changes, sites, committee, digest_of):
+        chosen = tuple(self.terms.sites[index] for index in sites)
+        members = tuple(self.account(member).address for member in committee)
+        terms = replace(self.terms, sites=chosen, committee=members, min_sites=1, min_weight=1)
+        terms = replace(terms, **changes)
+        label = self.digest(f"terms {digest_of}") if digest_of else bytes(32)
+        receipt = self.send(name, study_registry.propose(label, terms))
+        self.studies += [event.event.study_id for event in receipt.events]
 
-    return Contracts
+    @rule(field=st.sampled_from(["weight", "version", "lineage", "account", "windows"]))
+    def propose_badly(self, field):
+        first, second, *rest = self.terms.sites
+        if field == "windows":
+            terms = replace(self.terms, windows=replace(self.terms.windows, judge=0))
+        else:
+            value = 0 if field == "weight" else getattr(second, field)
+            sites = (replace(first, **{field: value}), second, *rest)
+            terms = replace(self.terms, sites=sites)
+        self.send("a1", study_registry.propose(self.digest("bad"), terms))
+
+    @precondition(lambda self: len(self.studies) > 1)
+    @rule(index=small, voters=st.permutations(NAMES))
+    def approve(self, index, voters):
+        for name in voters:
+            self.send(name, study_registry.approve(self.study(index)))
+
+
+def bound(world, account, digest):
+    """The machine over this chain and its model, both put back for every run."""
+    parts = {
+        "world": world,
+        "account": staticmethod(account),
+        "digest": staticmethod(digest),
+        "before": world.snapshot(),
+        "start": replayed(world),
+    }
+    return type("Bound", (Contracts,), parts)
 
 
 @pytest.mark.timeout(240)
 def test_contracts_and_models_agree(world, account, digest):
-    model = replayed(world)
     run_state_machine_as_test(
-        machine(world, account, digest, world.snapshot(), model),
+        bound(world, account, digest),
         settings=settings(
-            max_examples=int(__import__("os").environ.get("EX", "12")),
+            max_examples=EXAMPLES,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -338,7 +360,7 @@ def test_contracts_and_models_agree(world, account, digest):
 
 
 def test_a_whole_round_is_the_same(world, account, digest):
-    run = machine(world, account, digest, world.snapshot(), replayed(world))()
+    run = bound(world, account, digest)()
     run.begin()
     reached = set()
     for _ in range(20):

@@ -26,8 +26,8 @@ def test_sums_are_committed_then_published(world, account, digest):
     assert play.refuses("publish", "a1") == ("WrongState", SETTLED)
     assert play.do("commit_sum", "a2")[1:] == [Moved(world.study, 1, SUMMED, world.now + 60)]
     assert play.refuses("publish", "a1", NONE) == ("ZeroDigest",)
-    event = PublicationPosted(world.study, 1, account("a2").address, digest("publication a2"))
-    assert play.do("publish", "a2") == [event]
+    posted = PublicationPosted(world.study, 1, account("a2").address, digest("publication a2"))
+    assert play.do("publish", "a2") == [posted]
     moved = Moved(world.study, 1, PUBLISHED, world.now + 61)
     assert play.do("publish", "a1")[1:] == [moved]
 
@@ -101,8 +101,8 @@ def test_who_attests(world, account):
     for name in ("s1", "a1"):
         assert play.refuses("attest", name, NONE) == ("ZeroDigest",)
         play.do("attest", name)
-        refused = ("AlreadyPosted", world.study, 1, account(name).address)
-        assert play.refuses("attest", name) == refused
+        again = ("AlreadyPosted", world.study, 1, account(name).address)
+        assert play.refuses("attest", name) == again
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_every_step_is_for_the_committee_and_once(world, account, state, action)
         refused = ("NotCommittee", world.study, account(name).address)
         assert play.refuses(action, name) == refused
     play.do(action, "a1")
-    refused = ("AlreadyPosted", world.study, 1, account("a1").address)
-    assert play.refuses(action, "a1") == refused
+    again = ("AlreadyPosted", world.study, 1, account("a1").address)
+    assert play.refuses(action, "a1") == again
 
 
 @pytest.mark.parametrize(

@@ -181,23 +181,17 @@ def test_a_round_without_enough_weight_is_not_opened(world):
     assert play.refuses("open", "nobody") == ("QuorumUnreachable", world.study, 1)
 
 
-def test_overspending_is_refused_and_changes_nothing(world):
+def test_overspending_is_refused_and_changes_nothing(world, account):
     play = world.reach("Announced")
     lineage, price = world.versions["s4"], world.ask(study_registry.price_of(world.study, 3))
     world.send("s4", privacy_ledger.lower(lineage, price - 1))
     refused = ("BudgetExceeded", lineage, price - 1, price)
     assert play.refuses("open", "nobody") == refused
     call = play.call("open", "nobody")
-    receipt = world.ledger.send(account_of_nobody(world), call, force=True)
+    receipt = world.ledger.send(account("nobody"), call, force=True)
     assert (receipt.status, receipt.events) == (0, ())
     assert play.state == ANNOUNCED
     assert play.reserved() == 0
-
-
-def account_of_nobody(world: Any) -> Any:
-    from troth.ledger.account import Account
-
-    return Account(bytes(31) + b"\x07")
 
 
 def test_a_closed_budget_opens_no_round(world):

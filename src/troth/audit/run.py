@@ -118,9 +118,9 @@ def audit(path: Path, trust: bytes | None = None) -> Verdict:
     sealer = _verify_sealer(bundle, chain, history)
     rounds_address = deployment.addresses["Rounds"]
     agreements = verify_agreements(history, chain.chain_id, rounds_address, bundle.terms)
-    _verify_blobs_named(bundle, history)
     studies = {study_id: agreed.study for study_id, agreed in agreements.active.items()}
     findings = check_rounds(gather(history, studies, bundle.blobs))
+    _verify_blobs_named(bundle, history)
     if bundle.doubt is not None:
         raise bundle.doubt
     anchors = trusts.anchors(

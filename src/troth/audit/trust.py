@@ -99,7 +99,9 @@ def decode_trust(data: bytes) -> Anchors:
         for address in (*(contract.address for contract in found.contracts), *found.members):
             Address.parse(address)
     except DecodeError as problem:
-        raise InputError(f"{problem}; give the file that a member published") from problem
+        raise InputError(
+            f"trust file: {problem}; give the file that a member published"
+        ) from problem
     if found.format != FORMAT:
         raise InputError(f"trust file: its format is {found.format!r}, this version reads {FORMAT}")
     return found

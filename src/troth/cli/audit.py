@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from troth.audit.claims import ATTESTED, NOT_COVERED, PROVED
-from troth.audit.run import Verdict
+from troth.audit.run import CONSISTENT, Verdict
 from troth.audit.run import audit as audit_bundle
 from troth.cli import output
 from troth.cli.exits import Exit
 from troth.cli.teller import working
 from troth.errors import BundleFalse, InputError, NotABundle
 
+FALSE_FORMAT = "troth/audit-false/v1"
 FALSE = "false"
 MAX_TRUST = 2**20
 """Bytes of the largest trust file that is read."""
@@ -55,6 +56,7 @@ def _read_trust(path: Path) -> bytes:
 
 def _print_lie(lie: BundleFalse, *, as_json: bool) -> None:
     where = {
+        "format": FALSE_FORMAT,
         "verdict": FALSE,
         "member": lie.member,
         "position": lie.position,
@@ -66,7 +68,7 @@ def _print_lie(lie: BundleFalse, *, as_json: bool) -> None:
         return
     page = output.Page()
     page.line(f"verdict: {FALSE}", "bold red")
-    for name, text in list(where.items())[1:]:
+    for name, text in list(where.items())[2:]:
         page.tagged(name, text, "bold")
 
 
@@ -92,7 +94,7 @@ def _print(verdict: Verdict, page: output.Page) -> None:
             f"{refusal.error}({arguments})",
             "magenta",
         )
-    if verdict.verdict == "consistent":
+    if verdict.verdict == CONSISTENT:
         _print_anchors(verdict, page)
     page.line()
     page.line(f"verdict: {verdict.verdict}", "bold green")

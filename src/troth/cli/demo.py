@@ -22,11 +22,12 @@ def hospitals(out: Path, seed: int, rounds: int, ledger: str, *, as_json: bool) 
     if as_json:
         output.document(result.to_json())
     else:
-        _print(result, output.Page(), output.program())
+        present(result, output.Page(), output.program())
     return Exit.FINE
 
 
-def _print(result: DemoResult, page: output.Page, command: str) -> None:
+def present(result: DemoResult, page: output.Page, command: str) -> None:
+    """Sum up a result; ``command`` is how to call this program again."""
     page.heading(f"Accuracy on {PUBLIC_RECORDS} public records that nobody trained on")
     page.table(_accuracy(result.accuracy))
     page.heading("What was spent, refused and rejected")
@@ -61,40 +62,52 @@ def _events(result: DemoResult) -> Iterator[tuple[str, str, str]]:
     left = max(privacy.rho_budget - privacy.rho_spent, 0.0)
     yield (
         "spent",
-        f"ε = {privacy.epsilon_guaranteed:.4f} guaranteed at δ = {privacy.delta:g} (tight "
-        f"estimate {privacy.epsilon_tight:.4f}), for ever: ρ {privacy.rho_spent:.6f} of "
-        f"{privacy.rho_budget:.6f}, {left:.6f} left",
+        (
+            f"ε = {privacy.epsilon_guaranteed:.4f} guaranteed at δ = {privacy.delta:g} (tight "
+            f"estimate {privacy.epsilon_tight:.4f}), for ever: ρ {privacy.rho_spent:.6f} of "
+            f"{privacy.rho_budget:.6f}, {left:.6f} left"
+        ),
         "cyan",
     )
     yield "if", privacy.assumption, "cyan"
     for refusal in result.refusals:
-        yield "REFUSED", f"{refusal.action} of study {refusal.study[:16]}: {refusal.reason}", (
-            "bold magenta"
+        yield (
+            "REFUSED",
+            f"{refusal.action} of study {refusal.study[:16]}: {refusal.reason}",
+            ("bold magenta"),
         )
     for rejection in result.reports.rejected:
         yield (
             "REJECTED",
-            f"the report of {rejection.site} in round {rejection.round}: {rejection.reason}; "
-            f"{result.reports.accepted} others were accepted",
+            (
+                f"the report of {rejection.site} in round {rejection.round}: {rejection.reason}; "
+                f"{result.reports.accepted} others were accepted"
+            ),
             "bold yellow",
         )
     yield (
         "rounds",
-        f"{result.rounds.final} final, {result.rounds.aborted} aborted, in "
-        f"{sum(result.seconds.values()):.1f} s with everything else",
+        (
+            f"{result.rounds.final} final, {result.rounds.aborted} aborted, in "
+            f"{sum(result.seconds.values()):.1f} s with everything else"
+        ),
         "cyan",
     )
     yield (
         "ledger",
-        f"{ledger.engine} ({ledger.trust}): {ledger.transactions} transactions; a report costs at "
-        f"most {ledger.gas_per_report} gas and {ledger.calldata_bytes_per_report} bytes",
+        (
+            f"{ledger.engine} ({ledger.trust}): {ledger.transactions} transactions; a report costs "
+            f"at most {ledger.gas_per_report} gas and {ledger.calldata_bytes_per_report} bytes"
+        ),
         "cyan",
     )
     claims = found.claims
     yield (
         "audit",
-        f"{found.verdict}: {claims.proved} claims proved, {claims.attested} attested, "
-        f"{claims.not_covered} not covered",
+        (
+            f"{found.verdict}: {claims.proved} claims proved, {claims.attested} attested, "
+            f"{claims.not_covered} not covered"
+        ),
         "bold green",
     )
     yield "changed byte", found.changed_byte, "bold red"

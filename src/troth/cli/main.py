@@ -4,6 +4,7 @@ Each command only describes its options and returns the work to do. So help and 
 nothing heavy, and every failure of the work comes through one place, `main`.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -56,6 +57,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the fl
 @app.callback(invoke_without_command=True)
 def _troth(
     context: typer.Context,
+    *,
     version: Annotated[  # noqa: ARG001 - its callback acts before the function is called
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
@@ -84,6 +86,7 @@ def _without_command(context: typer.Context) -> Work | None:
 
 @demo_app.command("hospitals")
 def hospitals(
+    *,
     out: Annotated[
         Path, typer.Option(help="Folder for the bundle, the trust file and the report.")
     ] = Path("out/hospitals"),
@@ -113,6 +116,7 @@ def hospitals(
 
 @app.command()
 def audit(
+    *,
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle to check.")],
     trust: Annotated[
         Path | None,
@@ -136,6 +140,7 @@ def audit(
 
 @app.command()
 def plan(
+    *,
     terms: Annotated[
         Path | None,
         typer.Argument(metavar="TERMS", help="Terms of a study; without it, the options below."),
@@ -215,9 +220,9 @@ def main(arguments: Sequence[str]) -> int:
         complain(_one_line(problem.format_message()) + f"; see `{_command(problem)} --help`")
         return Exit.WRONG_USE
     except KeyboardInterrupt:
-        complain("interrupted; run the command again to start afresh", prefix=f"\n{NAME}: ")
+        complain("interrupted; run the command again to start afresh", prefix=f"{NAME}: ")
         return Exit.INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # Typer turns the first into the second, nothing else
         silence()
         return Exit.NO_READER
     except Exception as problem:  # noqa: BLE001 - whatever it is, a person gets one line
@@ -234,8 +239,11 @@ def _command(problem: typer.BadParameter) -> str:
 
 def run() -> None:
     """What the installed ``troth`` runs."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # a locale without ε still gets every word
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - ends with us
+        # A locale without ε still gets every word.
+        getattr(sys, name).reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
 
 

@@ -37,13 +37,12 @@ def show(path: Path | None, options: Mapping[str, Any], *, as_json: bool) -> int
     """Plan terms or a design, print what follows, and say by the exit code whether it fits."""
     if path is not None and options:
         raise InputError(
-            f"{path} and {_listed(options)}: give terms or options that describe a design, not both"
+            f"{path} and {_listed(options)}: both describe a study; give terms or options, not both"
         )
-    if path is None:
-        design = _design(options)
-    else:
-        terms = read_terms(path)
-        design = study_design(terms)
+    terms = None if path is None else read_terms(path)
+    design = _design(options) if terms is None else study_design(terms)
+    if terms is not None:
+        _require_bounds(f"{path}", terms, design)
     with working("computing what the study costs and guarantees"):
         try:
             found = plan(design)
@@ -52,8 +51,6 @@ def show(path: Path | None, options: Mapping[str, Any], *, as_json: bool) -> int
                 f"these numbers are too large or too small to compute with ({problem}); choose "
                 "ordinary ones"
             ) from problem
-    if path is not None:
-        _require_bounds(path, terms, found)
     if as_json:
         output.document({"format": FORMAT, "fits": found.fits, **records.to_json(found)})
     else:
@@ -82,10 +79,10 @@ def read_terms(path: Path) -> Terms:
         raise InputError(f"{path}: {problem.where}: {problem.problem}; correct it") from problem
 
 
-def _require_bounds(path: Path, terms: Terms, found: Plan) -> None:
+def _require_bounds(path: str, terms: Terms, design: StudyDesign) -> None:
     """Terms state the two norm bounds that the plan gives, and no others."""
     for name in ("site_norm_bound", "noise_norm_bound"):
-        stated, needed = getattr(terms.secagg, name), getattr(found, name)
+        stated, needed = getattr(terms.secagg, name), getattr(design, name)
         if stated != needed:
             raise InputError(
                 f"{path}: secagg.{name}: is {stated}, and the other terms make it {needed}; write "
@@ -174,8 +171,10 @@ def _figures(found: Plan) -> list[tuple[str, str]]:
         figures.append(
             (
                 "ε",
-                f"{found.epsilon_guaranteed:.4f} guaranteed at δ = {design.delta:g} for "
-                f"{design.rounds} rounds (tight estimate {tight})",
+                (
+                    f"{found.epsilon_guaranteed:.4f} guaranteed at δ = {design.delta:g} for "
+                    f"{design.rounds} rounds (tight estimate {tight})"
+                ),
             )
         )
     return figures

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -32,7 +33,7 @@ PATIENCE = 1.0
 class PlainTeller:
     """One line for everything."""
 
-    def __enter__(self) -> "PlainTeller":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,7 +75,7 @@ class LiveTeller:
         )
         self._task = self._progress.add_task("", total=None, what="starting", visible=True)
 
-    def __enter__(self) -> "LiveTeller":
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 

@@ -1,0 +1,112 @@
+"""The command as a person or a script calls it, and a design that fits."""
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from troth.cli.main import main
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+DESIGN = {
+    "variant": "Pine32HmacSha256Aes128",
+    "members": 2,
+    "dimension": 31,
+    "record-bound": 256,
+    "clip": 128,
+    "scale-bits": 7,
+    "noise-variance": 1_517_824,
+    "rounds": 20,
+    "delta": 1e-5,
+    "epsilon": 2,
+    "proofs": 5,
+    "proofs-norm-equality": 3,
+}
+"""Options that describe the hospitals' numbers, for one site."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run of the command left."""
+
+    code: int
+    out: str
+    err: str
+
+    def complained(self, code: int, *words: str) -> None:
+        """It failed as it should: one line that holds these words, and nothing printed."""
+        assert self.code == code, self.err
+        assert "Traceback" not in self.err
+        assert self.out == ""
+        (line,) = self.err.splitlines()
+        assert line.startswith("troth: error: ")
+        for word in words:
+            assert word in line
+        assert "; " in line  # what to do
+
+
+Troth = Callable[..., Ran]
+
+
+@pytest.fixture
+def troth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Troth:
+    """Run ``troth`` in an empty folder, in this process: imports are paid for once."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Ran:
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code = main([str(word) for word in arguments])
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def troth_process(tmp_path: Path) -> Troth:
+    """Run ``troth`` in an empty folder, in a process of its own."""
+
+    def run(*arguments: object, **environment: str) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "troth.cli.main", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def options(**changes: object) -> list[str]:
+    """The design as options, some of them changed; None leaves one out."""
+    chosen = {**DESIGN, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    return [
+        word
+        for name, value in chosen.items()
+        if value is not None
+        for word in (f"--{name}", str(value))
+    ]
+
+
+@pytest.fixture
+def design() -> Callable[..., list[str]]:
+    """The design as options, some of them changed; None leaves one out."""
+    return options
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The checkout."""
+    return PROJECT

@@ -1,0 +1,50 @@
+"""A made-up result for tests of how results are shown; no run gave these numbers."""
+
+import pytest
+
+from troth.scenarios import result as facts
+
+
+@pytest.fixture
+def made_up_result():
+    return facts.DemoResult(
+        format=facts.FORMAT,
+        seed=7,
+        study=facts.StudyFacts("0x" + "5d" * 32, 20, 5, 2, "A", "Pine32HmacSha256Aes128"),
+        accuracy=facts.Accuracy(
+            pooled=112 / 114,
+            local=(72 / 114, 72 / 114, 109 / 114, 90 / 114),
+            federated=104 / 114,
+            troth=111 / 114,
+        ),
+        privacy=facts.Privacy(
+            delta=1e-5,
+            epsilon_guaranteed=1.9968079717080003,
+            epsilon_tight=1.8365,
+            rho_spent=0.10794402,
+            rho_budget=0.108256363,
+            assumption="at most 1 of the 2 aggregators share what they know",
+        ),
+        rounds=facts.RoundCounts(final=20, aborted=0),
+        reports=facts.Reports(99, (facts.Rejection("fifth site", 2, "norm_equality"),)),
+        refusals=(
+            facts.Refusal(
+                action="open",
+                study="1f" * 32,
+                lineage="2e" * 32,
+                left=312_343,
+                asked=108_255_257,
+                reason="BudgetExceeded: 312343 nano-ρ left, 108255257 asked",
+            ),
+        ),
+        ledger=facts.LedgerFacts("embedded", "single operator, no consensus", 820, 63_781, 100),
+        bundle="out/hospitals/bundle.zip",
+        trust="out/hospitals/trust.json",
+        report="out/hospitals/report.html",
+        audit=facts.AuditFacts(
+            verdict="verified",
+            claims=facts.ClaimCounts(proved=2, attested=1, not_covered=1),
+            changed_byte="blocks.jsonl, offset 9: claims byte 0x33; what follows is byte 0x32",
+        ),
+        seconds={"agreement": 2.5, "rounds": 20.25},
+    )

@@ -1,0 +1,162 @@
+"""The director's page: complete, self-contained, honest, and safe to open."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from troth.audit.claims import attested, not_covered, proved
+from troth.errors import InputError
+from troth.round.transitions import table
+from troth.scenarios import report
+from troth.scenarios.result import Rejection, Reports
+
+CLAIMS = (
+    proved("every sum follows"),
+    proved("every price follows"),
+    attested("7 of 7 voters", "the model"),
+    not_covered("that a site clipped the records of its own patients"),
+)
+VOID = {"meta", "br", "rect"}
+
+
+@pytest.fixture
+def page(made_up_result):
+    return report.render(made_up_result, CLAIMS)
+
+
+class Reader(HTMLParser):
+    """Collects the elements, and sees to it that they are closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+        self.elements = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.text += data
+
+
+def read(page):
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    reader.text = " ".join(reader.text.split())
+    return reader
+
+
+def test_it_is_well_formed_and_stands_alone(page):
+    elements = read(page).elements
+    assert page.startswith("<!doctype html>")
+    assert not {"script", "link", "img", "iframe", "object", "form"} & {tag for tag, _ in elements}
+    assert not re.search(r"https?:|//|url\(|@import|src=|href=", page)
+    assert "default-src 'none'" in page
+    assert not [name for _, attributes in elements for name in attributes if name.startswith("on")]
+
+
+def test_pictures_can_be_read_aloud(page):
+    elements = read(page).elements
+    names = {attributes["id"] for _, attributes in elements if "id" in attributes}
+    pictures = [attributes for tag, attributes in elements if tag == "svg"]
+    assert len(pictures) == 2
+    for picture in pictures:
+        assert picture["role"] == "img"
+        assert set(picture["aria-labelledby"].split()) <= names
+    assert "Hospital 3 alone: 95.6%, 5 wrong." in page
+    assert "Together, with Troth: 97.4%, 3 wrong." in page
+
+
+def test_bars_are_as_long_as_what_they_show(page):
+    bars = [
+        (attributes["class"], attributes["width"])
+        for tag, attributes in read(page).elements
+        if tag == "rect" and attributes["class"] != "track"
+    ]
+    assert bars[0] == ("bar open", "98.25%")
+    assert bars[6] == ("bar troth", "97.37%")
+    assert bars[7:] == [
+        ("bar open", "100.00%"),
+        ("bar spent", "99.71%"),
+        ("bar left", "0.29%"),
+        ("bar asked", "100.00%"),
+    ]
+
+
+def test_it_tells_the_whole_story(page):
+    text = read(page).text
+    for words in (
+        "ε in one sentence",
+        "≈ 7.4 times",
+        "1 in 100,000",
+        "ε = 1.9968",
+        "ε = 1.8365",
+        "at most 1 of the 2 aggregators",
+        "ρ = 0.108255 where ρ = 0.000312 was left",
+        "The report of fifth site in round 2: the hidden proof of its length does not hold",
+        "blocks.jsonl, offset 9: claims byte 0x33",
+        "troth audit bundle.zip --trust trust.json",
+        "troth demo hospitals --seed 7 --rounds 20 --ledger embedded",
+        "single operator, no consensus",
+        "What this does not promise",
+        "Not against all aggregators together",
+        "Not that the sum is honest",
+        "Not that a hospital tells the truth about its records",
+        "Not against a clever lie within the length",
+        "Not for one patient in several hospitals",
+        "(says 7 of 7 voters)",
+    ):
+        assert words in text, words
+    for claim in CLAIMS:
+        assert claim.text in text
+
+
+def test_without_a_trust_file_it_promises_less(made_up_result):
+    audited = replace(made_up_result.audit, verdict="consistent")
+    text = read(report.render(replace(made_up_result, audit=audited), CLAIMS)).text
+    assert "it belongs to the consortium that the trust file names" not in text
+    assert "a trust file would tell" in text
+
+
+def test_a_quiet_run_invents_nothing(made_up_result):
+    quiet = replace(made_up_result, refusals=(), reports=Reports(100, ()))
+    text = read(report.render(quiet, CLAIMS)).text
+    assert "No study asked for more than was left." in text
+    assert "No report was rejected." in text
+    assert "Asked by a second study" not in text
+
+
+def test_text_of_others_stays_text(made_up_result):
+    bad = '<script>alert("1")</script>'
+    audited = replace(made_up_result.audit, changed_byte=bad)
+    reports = Reports(1, (Rejection(bad, 2, "validity"),))
+    changed = replace(made_up_result, audit=audited, reports=reports, bundle=f"out/{bad}.zip")
+    page = report.render(changed, (*CLAIMS, attested(bad, bad)))
+    assert bad not in page
+    assert read(page).text.count(bad) >= 5
+
+
+def test_every_reason_of_the_transition_table_has_plain_words():
+    assert set(report.REASONS) == set(table().verdicts) - {"accepted"}
+
+
+def test_an_unknown_reason_or_status_is_refused(made_up_result):
+    reports = Reports(1, (Rejection("fifth site", 2, "mood"),))
+    with pytest.raises(InputError, match="mood"):
+        report.render(replace(made_up_result, reports=reports), CLAIMS)
+    with pytest.raises(InputError, match="maybe"):
+        report.render(made_up_result, (replace(CLAIMS[0], status="maybe"),))

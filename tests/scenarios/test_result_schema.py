@@ -1,0 +1,74 @@
+"""The result's document and its schema say the same."""
+
+import copy
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+SCHEMA = Path(__file__).resolve().parents[2] / "specs/demo-result.schema.json"
+
+
+@pytest.fixture
+def schema():
+    found = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(found)
+    return found
+
+
+def places(value, path=()):
+    """Every place in a document."""
+    yield path
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*path, key))
+
+
+def at(document, path):
+    for key in path:
+        document = document[key]
+    return document
+
+
+def test_a_result_follows_the_schema(made_up_result, schema):
+    jsonschema.validate(json.loads(json.dumps(made_up_result.to_json())), schema)
+
+
+def test_no_field_may_be_missing_or_of_another_type(made_up_result, schema):
+    whole = json.loads(json.dumps(made_up_result.to_json()))
+    for path in list(places(whole))[1:]:
+        broken = copy.deepcopy(whole)
+        at(broken, path[:-1])[path[-1]] = None
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, schema)
+        if isinstance(path[-1], str) and path[0] != "seconds":
+            broken = copy.deepcopy(whole)
+            del at(broken, path[:-1])[path[-1]]
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(broken, schema)
+
+
+def test_nothing_may_be_added(made_up_result, schema):
+    whole = json.loads(json.dumps(made_up_result.to_json()))
+    for path in places(whole):
+        if isinstance(at(whole, path), dict) and path != ("seconds",):
+            broken = copy.deepcopy(whole)
+            at(broken, path)["surprise"] = 1
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(broken, schema)
+
+
+def test_every_field_is_described(schema):
+    def look(node, path):
+        assert node.get("description"), f"{path} is not described"
+        for name, inner in node.get("properties", {}).items():
+            look(inner, f"{path}.{name}")
+        for name in ("items", "additionalProperties"):
+            if isinstance(node.get(name), dict):
+                look(node[name], f"{path}[]")
+        if node.get("type") == "object" and "properties" in node:
+            assert set(node["required"]) == set(node["properties"])
+            assert node["additionalProperties"] is False
+
+    look(schema, "result")

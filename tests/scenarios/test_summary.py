@@ -1,0 +1,51 @@
+"""What the terminal says of a finished demonstration."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from troth.cli import demo, output
+
+
+@pytest.fixture
+def printed(made_up_result):
+    def show(result=made_up_result, command="troth"):
+        stream = io.StringIO()
+        demo.present(result, output.Page(stream), command)
+        return stream.getvalue()
+
+    return show
+
+
+def test_the_summary_says_everything(printed, made_up_result):
+    text = printed()
+    for share in ("98.2%", "63.2%", "95.6%", "78.9%", "91.2%", "97.4%"):
+        assert share in text
+    for words in (
+        "1.9968",
+        "1.8365",
+        "REFUSED",
+        "BudgetExceeded",
+        "REJECTED",
+        "fifth site",
+        "single operator, no consensus",
+        "verified",
+        "claims byte 0x33",
+        made_up_result.bundle,
+        made_up_result.report,
+    ):
+        assert words in text
+
+
+def test_the_next_command_can_be_copied(printed, made_up_result):
+    assert "  troth audit out/hospitals/bundle.zip --trust out/hospitals/trust.json\n" in printed()
+    elsewhere = replace(made_up_result, bundle="a folder/bundle.zip")
+    assert "audit 'a folder/bundle.zip' --trust" in printed(elsewhere)
+    assert "  .venv/bin/troth audit" in printed(command=".venv/bin/troth")
+
+
+def test_paths_are_never_wrapped(printed, made_up_result):
+    long = str(Path("a" * 90, "b" * 90, "bundle.zip"))
+    assert long in printed(replace(made_up_result, bundle=long))
