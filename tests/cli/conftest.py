@@ -12,24 +12,11 @@ from pathlib import Path
 import pytest
 
 from troth.cli.main import main
+from troth.cli.plan import arguments
+from troth.scenarios.hospital_records import StudyParameters
+from troth.scenarios.hospital_study import hospital_design
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-DESIGN = {
-    "variant": "Pine32HmacSha256Aes128",
-    "members": 2,
-    "dimension": 31,
-    "record-bound": 256,
-    "clip": 128,
-    "scale-bits": 7,
-    "noise-variance": 1_517_824,
-    "rounds": 20,
-    "delta": 1e-5,
-    "epsilon": 2,
-    "proofs": 5,
-    "proofs-norm-equality": 3,
-}
-"""Options that describe the hospitals' numbers, for one site."""
 
 
 @dataclass(frozen=True)
@@ -90,19 +77,17 @@ def troth_process(tmp_path: Path) -> Troth:
 
 
 def options(**changes: object) -> list[str]:
-    """The design as options, some of them changed; None leaves one out."""
-    chosen = {**DESIGN, **{name.replace("_", "-"): value for name, value in changes.items()}}
-    return [
-        word
-        for name, value in chosen.items()
-        if value is not None
-        for word in (f"--{name}", str(value))
-    ]
+    """The hospitals' design for one site, some options changed; None leaves one out."""
+    words = arguments(hospital_design(StudyParameters(), 1)).split()
+    chosen: dict[str, object] = dict(zip(words[::2], words[1::2], strict=True))
+    chosen |= {"--" + name.replace("_", "-"): value for name, value in changes.items()}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return [str(word) for pair in given.items() for word in pair]
 
 
 @pytest.fixture
 def design() -> Callable[..., list[str]]:
-    """The design as options, some of them changed; None leaves one out."""
+    """As `options`."""
     return options
 
 

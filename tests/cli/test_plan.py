@@ -6,7 +6,6 @@ import jsonschema
 import pytest
 
 from troth.domain import canonical
-from troth.scenarios.hospital_records import StudyParameters
 from troth.testing.small_study import Shape, small_study
 
 
@@ -46,8 +45,8 @@ def test_sigma_is_the_root_of_the_variance(troth, design):
 @pytest.mark.parametrize(
     ("changes", "failed"),
     [
-        ({"clip": 1024, "scale_bits": 10, "noise_variance": 9856**2}, "pine_site"),
-        ({"noise_variance": 10**12}, "pine_noise"),
+        ({"clip": 10**8}, "pine_site"),
+        ({"noise_variance": 10**20}, "pine_noise"),
         ({"rounds": 25}, "budget"),
         ({"noise_variance": 1}, "noise_floor"),
         ({"honest": 2}, "honest"),
@@ -56,7 +55,8 @@ def test_sigma_is_the_root_of_the_variance(troth, design):
 def test_what_does_not_fit_is_explained_and_what_would_is_proposed(troth, design, changes, failed):
     ran = troth("plan", *design(**changes))
     assert ran.code == 1
-    assert f"It does not fit: {failed}" in ran.out
+    (verdict,) = [line for line in ran.out.splitlines() if line.startswith("It does not fit: ")]
+    assert failed in verdict
     commands = [line.split()[2:] for line in ran.out.splitlines() if " plan --" in line]
     assert commands
     for command in commands:
@@ -173,12 +173,3 @@ def test_terms_and_options_together(troth):
 )
 def test_designs_that_cannot_be(troth, design, changes, words):
     troth("plan", *design(**changes)).complained(2, *words)
-
-
-def test_the_hospitals_numbers_are_the_ones_tested_here(design):
-    words = design()
-    named = dict(zip(words[::2], words[1::2], strict=True))
-    parameters = StudyParameters()
-    assert int(named["--clip"]) == parameters.clip
-    assert int(named["--noise-variance"]) == parameters.noise_variance
-    assert int(named["--rounds"]) == parameters.rounds

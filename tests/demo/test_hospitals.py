@@ -44,7 +44,7 @@ def test_what_was_meant_to_happen_happened(told):
         "sites": 5,
         "aggregators": 2,
         "mode": "A",
-        "variant": "Pine32HmacSha256Aes128",
+        "variant": "Pine64HmacSha256Aes128",
     }
     assert document["rounds"] == {"final": ROUNDS, "aborted": 0}
     rejected = [{"site": "fifth site", "round": 2, "reason": "norm_equality"}]

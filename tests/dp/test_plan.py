@@ -8,7 +8,7 @@ from troth.errors import ParameterError
 from troth.privacy.plan import Plan, StudyDesign, plan
 
 HOSPITALS = StudyDesign(
-    variant="Pine32HmacSha256Aes128",
+    variant="Pine64HmacSha256Aes128",
     members=2,
     dimension=31,
     record_bounds=(256,) * 5,
@@ -20,8 +20,8 @@ HOSPITALS = StudyDesign(
     rounds=20,
     delta=1e-5,
     epsilon=2.0,
-    proofs=5,
-    proofs_norm_equality=3,
+    proofs=2,
+    proofs_norm_equality=2,
 )
 
 

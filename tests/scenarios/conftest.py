@@ -10,7 +10,7 @@ def made_up_result():
     return facts.DemoResult(
         format=facts.FORMAT,
         seed=7,
-        study=facts.StudyFacts("0x" + "5d" * 32, 20, 5, 2, "A", "Pine32HmacSha256Aes128"),
+        study=facts.StudyFacts("0x" + "5d" * 32, 20, 5, 2, "A", "Pine64HmacSha256Aes128"),
         accuracy=facts.Accuracy(
             pooled=112 / 114,
             local=(72 / 114, 72 / 114, 109 / 114, 90 / 114),

@@ -41,7 +41,7 @@ class SecaggTerms:
     """Parameters of PINE (draft-chen-cfrg-vdaf-pine, vectors 01)."""
 
     variant: str
-    """For example ``Pine32HmacSha256Aes128``."""
+    """For example ``Pine64HmacSha256Aes128``."""
     proofs: int
     """Proofs of the main circuit."""
     proofs_norm_equality: int

@@ -33,6 +33,10 @@ LEAST_CLIP_USE = 0.9
 MOST_ROUNDING_SHARE = Fraction(1, 100)
 """Rounding variance over noise variance that is still called small: noise grows by half of it."""
 
+EXACT_FIELD = 75
+"""q over W² from which a wraparound check lets at most half of the vectors pass whose squared norm
+wraps (argued in ``docs/security.md``, C8). The reference code of PINE refuses only below 1/4000."""
+
 EXACT_AGGREGATE = 2**53
 """The model step converts each coordinate of the sum to a float64 without rounding."""
 
@@ -49,7 +53,7 @@ class StudyDesign:
     """
 
     variant: str
-    """PINE variant, for example ``Pine32HmacSha256Aes128``."""
+    """PINE variant, for example ``Pine64HmacSha256Aes128``."""
     members: int
     """m: committee members, each with one share of every report and one noise vector."""
     dimension: int
@@ -259,12 +263,21 @@ def _pine(name: str, what: str, design: StudyDesign, bound: int) -> Check:
         return Check(
             name, ok=False, explanation=f"PINE cannot prove the norm {bound} of {what}: {error}"
         )
-    size = parameters.field.encoded_size
+    field, wraparound = parameters.field, parameters.wr_check_bound
+    if field.modulus < EXACT_FIELD * wraparound**2:
+        return Check(
+            name,
+            ok=False,
+            explanation=f"in {field.name} the norm {bound} of {what} is not proven exactly: "
+            f"vectors up to about {wraparound} could pass, because the modulus is "
+            f"{field.modulus / wraparound**2:.3g} times the square of the wraparound bound "
+            f"{wraparound} and must be at least {EXACT_FIELD} times it",
+        )
     return Check(
         name,
         ok=True,
-        explanation=f"PINE proves the norm {bound} of {what} in {parameters.field.name} "
-        f"({size} bytes per coordinate, wraparound bound {parameters.wr_check_bound})",
+        explanation=f"PINE proves the norm {bound} of {what} in {field.name} "
+        f"({field.encoded_size} bytes per coordinate, wraparound bound {wraparound})",
     )
 
 

@@ -45,7 +45,7 @@ from troth.storage.blobs import BlobStore
 from troth.testing.forgers import shard_over_norm
 
 EPSILON, DELTA = 2.0, 1e-5
-VARIANT, PROOFS, NORM_PROOFS = "Pine32HmacSha256Aes128", 5, 3
+VARIANT, PROOFS, NORM_PROOFS = "Pine64HmacSha256Aes128", 2, 2
 LIAR, LIE_ROUND, LIE_FACTOR = 4, 2, 100
 WINDOW = 600
 COMMITTEE = 2

@@ -73,7 +73,7 @@ class Shape:
     def design(self) -> StudyDesign:
         """The numbers that must fit each other."""
         return StudyDesign(
-            variant="Pine32HmacSha256Aes128",
+            variant="Pine64HmacSha256Aes128",
             members=self.members,
             dimension=DIMENSION,
             record_bounds=(64,) * len(self.weights),
