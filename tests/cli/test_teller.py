@@ -13,6 +13,7 @@ KINDS = {"done": "done", "rejected": "REJECTED", "refused": "REFUSED", "false": 
 
 def tell(to):
     with to as progress:
+        progress.stage("They agree")
         progress.stage("They train")
         for done in range(1, 101):
             progress.count(done, 100)
@@ -25,7 +26,7 @@ def test_a_log(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     lines = err.splitlines()
-    assert lines[0] == "* They train"
+    assert lines[:2] == ["* They agree", "* They train"]
     assert [line for line in lines if " of 100" in line] == [
         f"  {done} of 100" for done in range(5, 101, 5)
     ]
@@ -45,8 +46,9 @@ def test_a_terminal():
     stream = io.StringIO()
     tell(LiveTeller(Console(file=stream, force_terminal=True, width=100, color_system="standard")))
     shown = stream.getvalue()
+    assert "They agree" in shown
     assert "They train" in shown
-    assert "100/100" in shown
+    assert "100 of 100" in shown
     for kind, word in KINDS.items():
         assert word in shown
         assert f"news \\x1b[31m of {kind}" in shown

@@ -107,7 +107,7 @@ def test_it_tells_the_whole_story(page):
         "ε = 1.8365",
         "at most 1 of the 2 aggregators",
         "ρ = 0.108255 where ρ = 0.000312 was left",
-        "The report of fifth site in round 2: the hidden proof of its length does not hold",
+        "The report of fifth site in round 2: the hidden proof that its update is no longer",
         "blocks.jsonl, offset 9: claims byte 0x33",
         "troth audit bundle.zip --trust trust.json",
         "troth demo hospitals --seed 7 --rounds 20 --ledger embedded",

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from troth.cli.output import printable
@@ -69,11 +69,14 @@ class LiveTeller:
             SpinnerColumn(),
             TextColumn("{task.fields[what]}", markup=False),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}", markup=False),
             console=self.console,
             transient=True,
         )
-        self._task = self._progress.add_task("", total=None, what="starting", visible=True)
+        self._task = self._begin()
+
+    def _begin(self) -> TaskID:
+        return self._progress.add_task("", total=None, what="working", figures="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -90,11 +93,15 @@ class LiveTeller:
     def stage(self, title: str) -> None:
         """A new part of the story begins."""
         self._print(Text("▸ ", "bold cyan"), Text(printable(title), "bold"))
-        self._progress.reset(self._task, total=None, what="working")
+        self._progress.remove_task(self._task)
+        self._task = self._begin()
 
     def count(self, done: int, total: int) -> None:
         """How far the present part is."""
-        self._progress.update(self._task, completed=done, total=total, what="round")
+        figures = f"{done} of {total}"
+        self._progress.update(
+            self._task, completed=done, total=total, what="rounds", figures=figures
+        )
 
     def note(self, kind: str, text: str) -> None:
         """Something worth seeing."""

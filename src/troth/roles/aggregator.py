@@ -201,6 +201,11 @@ class Aggregator:
 
     def _publish(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
         share = self._aggregate_share(state, view, inbox)
+        if (
+            sum_digest(self._where(view), self.account, view.accepted, share)
+            != (view.sums[self.account])
+        ):
+            raise OnceOnly(f"round {view.number}: a second sum over one accepted set")
         post = self._call(rounds.publish, view, digest(share))
         return Outbox(state, puts=(share,), posts=(post,))
 

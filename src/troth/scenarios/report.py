@@ -23,7 +23,7 @@ from troth.scenarios.result import Accuracy, DemoResult, Privacy, Refusal
 
 TEMPLATE = "report.html.j2"
 
-_NORM = "the hidden proof of its length does not hold: the update inside is longer than agreed"
+_NORM = "the hidden proof that its update is no longer than agreed does not hold"
 REASONS = {
     "absent": "it never came",
     "undelivered": "an aggregator could not open it",

@@ -99,6 +99,7 @@ def nano_rho_budget(epsilon: float, delta: float) -> int:
     return fits
 
 
+@cache
 def epsilon_tight(event: PrivateEvent, delta: float) -> float:
     """Numerical estimate of ε by privacy loss distributions; show it beside the guaranteed one.
 
