@@ -100,6 +100,7 @@ class Contracts(RuleBasedStateMachine):
         snapshot, model = self.stages.get(state, self.stages[State.ABSENT])
         self.world.restore(snapshot)
         self.model = copy.deepcopy(model)
+        self.said = set()
         self.studies = [self.world.study, self.second]
         self.terms = self.world.terms
         self.versions = dict(self.world.versions)
@@ -112,8 +113,10 @@ class Contracts(RuleBasedStateMachine):
         assert receipt.status == expected.status, (call.action, receipt.refusal, expected)
         if expected.refusal is not None:
             assert told(receipt.refusal) == told(expected.refusal), call.action
+            self.said.add(expected.refusal.name)
         found = [Emitted(event.contract, event.event) for event in receipt.events]
         assert found == list(expected.events)
+        self.said.update(type(emitted.event).__name__ for emitted in found)
         return receipt
 
     @property
@@ -424,10 +427,19 @@ def bound(world, account, digest):
     return machine
 
 
+@pytest.fixture(scope="module")
+def machine(_world, account, digest):
+    before = _world.snapshot()
+    made = bound(_world, account, digest)
+    _world.restore(before)
+    return made
+
+
 @pytest.mark.timeout(240)
-def test_contracts_and_models_agree(world, account, digest):
+@pytest.mark.usefixtures("world")
+def test_contracts_and_models_agree(machine):
     run_state_machine_as_test(
-        bound(world, account, digest),
+        machine,
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
@@ -439,9 +451,63 @@ def test_contracts_and_models_agree(world, account, digest):
     )
 
 
-def test_a_whole_round_is_the_same(world, account, digest):
-    reached = set(bound(world, account, digest).stages)
+def test_a_whole_round_is_the_same(machine):
+    reached = set(machine.stages)
     assert reached == set(State) - {State.FINAL, State.ABORTED, State.ANNOUNCING}
+
+
+@pytest.mark.parametrize(
+    ("state", "play", "ends"),
+    [
+        # What is reserved is gone for everybody else, though nothing is settled yet.
+        ("OPEN", lambda run: run.second_study_opens(50_000_000), "BudgetExceeded"),
+        ("ANNOUNCED", lambda run: run.second_study_opens(50_000_000), "Moved"),
+        # Three of seven voters are no majority, four are.
+        ("PUBLISHED", lambda run: run.some_attest([*SITES, *COMMITTEE], 3, 0), "RoundAborted"),
+        ("PUBLISHED", lambda run: run.some_attest([*SITES, *COMMITTEE], 4, 0), "Finalised"),
+        ("PUBLISHED", lambda run: run.some_attest([*SITES, *COMMITTEE], 7, 4), "Finalised"),
+        ("PUBLISHED", lambda run: run.some_attest([*SITES, *COMMITTEE], 6, 3), "RoundAborted"),
+        # Both candidates denied by both members: the first owner, its first denier.
+        ("CLOSED", lambda run: run.everybody_delivers([64, 96]), "RoundAborted"),
+        ("CLOSED", lambda run: run.everybody_delivers([96, 32]), "RoundAborted"),
+        ("CLOSED", lambda run: run.everybody_delivers([1, 2]), "DeliveryFixed"),
+        (
+            "JUDGED",
+            lambda run: run.everybody_judges([0, 0, 0, 0, 0, 0, 5], differ=False),
+            "RoundAborted",
+        ),
+        (
+            "JUDGED",
+            lambda run: run.everybody_judges([5, 5, 5, 0, 0, 0, 0], differ=False),
+            "RoundAborted",
+        ),
+        (
+            "JUDGED",
+            lambda run: run.everybody_judges([0, 5, 0, 0, 0, 0, 0], differ=False),
+            "AcceptedFixed",
+        ),
+        (
+            "JUDGED",
+            lambda run: run.everybody_judges([0, 5, 0, 0, 0, 0, 0], differ=True),
+            "RoundAborted",
+        ),
+        # Whoever left takes no part in rounds that open later.
+        ("ANNOUNCED", lambda run: (run.expel("s5"), run.push("u1", "open")), "Opened"),
+        ("ABSENT", lambda run: (run.expel("s5"), run.honest_step()), "StudyNotActive"),
+        (
+            "OPEN",
+            lambda run: (run.expel("s5"), run.say("s5", "report", 5, other=False)),
+            "NotMember",
+        ),
+        ("ABSENT", lambda run: run.raise_lower_raise("s1", 5), "BudgetRaised"),
+    ],
+)
+@pytest.mark.usefixtures("world")
+def test_named_plays_are_the_same(machine, state, play, ends):
+    run = machine()
+    run.begin(State[state])
+    play(run)
+    assert ends in run.said
 
 
 def test_a_refusal_changes_nothing(world, account):

@@ -22,8 +22,8 @@ def told(request, tmp_path_factory):
     if request.param == "anvil" and not ANVIL.exists():
         pytest.skip("no anvil in contracts/node_modules: run make contracts")
     out = tmp_path_factory.mktemp(request.param)
-    command = [Path(sys.executable).with_name("troth"), "demo", "hospitals", "--json"]
-    options = ["--out", out, "--rounds", str(ROUNDS), "--seed", "7", "--ledger", request.param]
+    command = [str(Path(sys.executable).with_name("troth")), "demo", "hospitals", "--json"]
+    options = ["--out", str(out), "--rounds", str(ROUNDS), "--seed", "7", "--ledger", request.param]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return request.param, json.loads(done.stdout)

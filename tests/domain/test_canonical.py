@@ -83,9 +83,19 @@ def test_the_encoding_is_that_of_the_outside_vectors(outside_vectors):
         assert canonical.encode(json.loads(path.read_text("utf-8"))) == expected, path.name
 
 
-def test_depth_bombs_are_refused():
-    with pytest.raises(DecodeError):
-        canonical.decode(b"[" * 100_000 + b"]" * 100_000, "bomb")
+@pytest.mark.parametrize("bomb", [b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 40, b"[" * 33])
+def test_depth_bombs_are_refused_before_they_are_parsed(bomb, monkeypatch):
+    def parsed(*_args, **_kwargs):
+        raise AssertionError("the parser saw it")
+
+    monkeypatch.setattr(json, "loads", parsed)
+    with pytest.raises(DecodeError, match="deeper than 32"):
+        canonical.decode(bomb, "bomb")
+
+
+def test_brackets_in_strings_and_lists_side_by_side_are_not_depth():
+    for value in (["[" * 99, '\\"[[' * 40], [[1]] * 99):
+        assert canonical.decode(canonical.encode(value), "value") == value
 
 
 def test_a_root_depends_on_every_record_their_order_and_the_salt():

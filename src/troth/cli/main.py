@@ -5,6 +5,7 @@ nothing heavy, and every failure of the work comes through one place, `main`.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -239,6 +240,8 @@ def _command(problem: typer.BadParameter) -> str:
 
 def run() -> None:
     """What the installed ``troth`` runs."""
+    # Being told to end is ending cleanly, as with Ctrl-C: children are ended, nothing half-written.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - ends with us

@@ -11,10 +11,10 @@ from troth.cli import output
 from troth.cli.exits import Exit
 from troth.cli.teller import working
 from troth.domain import records
-from troth.domain.terms import Terms, decode
+from troth.domain.terms import decode
 from troth.errors import InputError, TermsError
 from troth.privacy.plan import Plan, StudyDesign, plan
-from troth.round.agreement import study_design
+from troth.round.agreement import require_bounds, study_design
 
 FORMAT = "troth/plan-result/v1"
 MAX_TERMS = 2**22
@@ -39,10 +39,7 @@ def show(path: Path | None, options: Mapping[str, Any], *, as_json: bool) -> int
         raise InputError(
             f"{path} and {_listed(options)}: both describe a study; give terms or options, not both"
         )
-    terms = None if path is None else read_terms(path)
-    design = _design(options) if terms is None else study_design(terms)
-    if terms is not None:
-        _require_bounds(f"{path}", terms, design)
+    design = _design(options) if path is None else read_terms(path)
     with working("computing what the study costs and guarantees"):
         try:
             found = plan(design)
@@ -58,8 +55,8 @@ def show(path: Path | None, options: Mapping[str, Any], *, as_json: bool) -> int
     return Exit.FINE if found.fits else Exit.NO_FIT
 
 
-def read_terms(path: Path) -> Terms:
-    """Read a terms file strictly.
+def read_terms(path: Path) -> StudyDesign:
+    """The design of a terms file, read strictly.
 
     Raises:
         InputError: the file cannot be read, or its content cannot be terms: what and where.
@@ -74,20 +71,12 @@ def read_terms(path: Path) -> Terms:
     if len(data) > MAX_TERMS:
         raise InputError(f"{path}: above {MAX_TERMS} bytes; these are no terms")
     try:
-        return decode(data)
+        terms = decode(data)
+        design = study_design(terms)
+        require_bounds(terms, design)
     except TermsError as problem:
         raise InputError(f"{path}: {problem.where}: {problem.problem}; correct it") from problem
-
-
-def _require_bounds(path: str, terms: Terms, design: StudyDesign) -> None:
-    """Terms state the two norm bounds that the plan gives, and no others."""
-    for name in ("site_norm_bound", "noise_norm_bound"):
-        stated, needed = getattr(terms.secagg, name), getattr(design, name)
-        if stated != needed:
-            raise InputError(
-                f"{path}: secagg.{name}: is {stated}, and the other terms make it {needed}; write "
-                f"{needed} there"
-            )
+    return design
 
 
 def _design(options: Mapping[str, Any]) -> StudyDesign:

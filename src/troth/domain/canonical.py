@@ -5,13 +5,16 @@ Integers from 2^53 do not survive JSON readers that use doubles, so they travel 
 """
 
 import json
+import re
 from typing import Any
 
 import rfc8785
 
 from troth.errors import DecodeError
 
+MAX_DEPTH = 32
 _SAFE = 2**53
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 
 
 def encode(value: Any) -> bytes:
@@ -31,16 +34,33 @@ def decode(data: bytes, what: str) -> Any:
         what: names the input in the error.
 
     Raises:
-        DecodeError: not UTF-8, not JSON, duplicate keys, or not canonical.
+        DecodeError: not UTF-8, not JSON, nested deeper than 32, duplicate keys, or not canonical.
     """
+    if _depth(data) > MAX_DEPTH:
+        raise DecodeError(f"{what}: nested deeper than {MAX_DEPTH}")
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates)
         again = encode(value)
-    except (ValueError, RecursionError) as problem:
+    except ValueError as problem:
         raise DecodeError(f"{what}: {problem}") from problem
     if again != data:
         raise DecodeError(f"{what}: JSON, but not in its canonical form (RFC 8785)")
     return value
+
+
+def _depth(data: bytes) -> int:
+    """How deep the brackets outside of strings nest.
+
+    Counted before parsing: Python's parser recurses, and a library that raises the recursion limit
+    turns a deep document into a crash of the interpreter.
+    """
+    deepest = depth = 0
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return deepest
+    for bracket in re.finditer(rb"[\[\]{}]", _STRING.sub(b"", data)):
+        depth += 1 if bracket.group() in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Frozen dataclasses as canonical JSON: every field present, nothing unknown, one encoding.
 
-Field types are ``int``, ``str``, ``bool``, ``float`` (finite and below 2^53 in size: RFC 8785 writes
-larger whole numbers as integers that JSON cannot hold exactly), ``bytes`` (as ``0x`` hexadecimal),
-other records, and tuples ``tuple[T, ...]`` of these.
+Field types are ``int``, ``str``, ``bool``, ``float`` (finite and below 2^53 in size: RFC 8785
+writes larger whole numbers as integers that JSON cannot hold exactly), ``bytes`` (as ``0x``
+hexadecimal), other records, and tuples ``tuple[T, ...]`` of these.
 """
 
 import dataclasses

@@ -99,11 +99,21 @@ def require_fit(terms: Terms) -> Plan:
     found = plan(study_design(terms))
     for check in found.failed:
         raise TermsError(check.name, check.explanation)
-    for name in ("site_norm_bound", "noise_norm_bound"):
-        promised, needed = getattr(terms.secagg, name), getattr(found, name)
-        if promised != needed:
-            raise TermsError(f"secagg.{name}", f"is {promised}, the plan gives {needed}")
+    require_bounds(terms, found.design)
     return found
+
+
+def require_bounds(terms: Terms, design: StudyDesign) -> None:
+    """Refuse terms whose norm bounds are not the two that follow from their other numbers.
+
+    Raises:
+        TermsError: naming the bound and what it must be.
+    """
+    for name in ("site_norm_bound", "noise_norm_bound"):
+        stated, needed = getattr(terms.secagg, name), getattr(design, name)
+        if stated != needed:
+            problem = f"is {stated}, and the other terms make it {needed}; write {needed} there"
+            raise TermsError(f"secagg.{name}", problem)
 
 
 def require_agreement(terms: Terms, digest: bytes, proposed: OnChainTerms) -> None:

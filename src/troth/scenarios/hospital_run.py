@@ -167,8 +167,8 @@ def _overspend(consortium: Consortium, study: Study) -> result.Refusal:
             raise
         return result.Refusal(
             action="open",
-            study=study.study_id.hex(),
-            lineage=refused.arguments["lineage"].hex(),
+            study="0x" + study.study_id.hex(),
+            lineage="0x" + refused.arguments["lineage"].hex(),
             left=left,
             asked=asked,
             reason=f"BudgetExceeded: {left} nano-ρ left, {asked} asked",

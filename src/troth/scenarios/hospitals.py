@@ -4,7 +4,6 @@
 nothing is staged beyond the fifth site's lie and the second study's request.
 """
 
-import math
 import os
 import shutil
 import time
@@ -35,7 +34,9 @@ from troth.scenarios.report import render
 from troth.scenarios.stopwatch import Stopwatch
 
 CHANGED = "changed.zip"
-MINE = ("store", "parties", "bundle.zip", "trust.json", "report.html", CHANGED)
+MARKER = ".troth-demo"
+"""Says that a folder is ours to clear."""
+MINE = ("store", "parties", "bundle.zip", "trust.json", "report.html", CHANGED, MARKER)
 """What a run leaves in its folder, and replaces there."""
 
 
@@ -110,7 +111,14 @@ def _prepare(options: Options) -> None:
         raise InputError(f"--rounds is {options.rounds}: {check.explanation}")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
+        marker = options.out / MARKER
+        if any(options.out.iterdir()) and not marker.is_file():
+            raise InputError(
+                f"{options.out}: holds files that no demonstration left there; choose another "
+                "folder with --out"
+            )
         _clear(options.out)
+        marker.touch()
     except OSError as problem:
         raise InputError(
             f"{options.out}: cannot be written: {problem.strerror}; choose another with --out"
@@ -208,7 +216,7 @@ def _privacy(figures: StudyFigures, played: Played) -> result.Privacy:
     return result.Privacy(
         delta=figures.delta,
         epsilon_guaranteed=figures.epsilon_spent,
-        epsilon_tight=figures.epsilon_tight_agreed or math.inf,
+        epsilon_tight=_known(figures.epsilon_tight_agreed),
         rho_spent=figures.nano_rho_spent / NANO,
         rho_budget=nano_rho_budget(EPSILON, DELTA) / NANO,
         assumption=(
@@ -216,6 +224,13 @@ def _privacy(figures: StudyFigures, played: Played) -> result.Privacy:
             "and no patient is in the records of two hospitals"
         ),
     )
+
+
+def _known(epsilon: float | None) -> float:
+    """The tight estimate; it exists, because `_prepare` refuses studies whose ε is far above 2."""
+    if epsilon is None:
+        raise RoundError("the audit has no tight estimate of ε for a study of ε = 2")
+    return epsilon
 
 
 def _reports(figures: StudyFigures, players: Cast) -> result.Reports:
