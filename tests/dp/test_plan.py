@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from troth.errors import ParameterError
-from troth.privacy.plan import Plan, StudyDesign, plan
+from troth.privacy.plan import EXACT_FIELD, Plan, StudyDesign, plan
+from troth.privacy.secagg.parameters import VARIANTS
 
 HOSPITALS = StudyDesign(
     variant="Pine64HmacSha256Aes128",
@@ -23,6 +24,27 @@ HOSPITALS = StudyDesign(
     proofs=2,
     proofs_norm_equality=2,
 )
+
+FINE = {"clip": 2**18, "scale_bits": 18, "noise_variance": (1232 * 2048) ** 2}
+"""The hospitals in integers 2048 times as fine: too large for an exact proof in 64 bits."""
+
+SMALL = StudyDesign(
+    variant="Pine32HmacSha256Aes128",
+    members=2,
+    dimension=4,
+    record_bounds=(16,) * 5,
+    weights=(1,) * 5,
+    clip=16,
+    scale_bits=4,
+    noise_variance=40**2,
+    honest=1,
+    rounds=2,
+    delta=1e-5,
+    epsilon=3.0,
+    proofs=5,
+    proofs_norm_equality=4,
+)
+"""Bounds of 256 and 457, which 32 bits prove exactly."""
 
 
 def failed(result: Plan) -> set[str]:
@@ -43,11 +65,45 @@ def test_the_hospitals_fit():
     assert result.delta_total == pytest.approx(1e-5, rel=1e-6)
 
 
-def test_all_failures_are_listed_at_once():
-    design = replace(
-        HOSPITALS, clip=4096, scale_bits=12, noise_variance=1232**2 * 1024, honest=2, rounds=99
-    )
+def test_small_bounds_fit_the_smallest_field():
+    result = plan(SMALL)
+    assert all(check.ok for check in result.checks)
+    assert (result.site_norm_bound, result.noise_norm_bound) == (256, 457)
+
+
+def test_a_field_below_75_times_the_squared_wraparound_bound_is_refused():
+    design = replace(HOSPITALS, variant="Pine32HmacSha256Aes128", proofs=5, proofs_norm_equality=3)
     result = plan(design)
+    assert failed(result) == {"pine_site", "pine_noise"}
+    site, noise = (check.explanation for check in result.failed)
+    assert "Field32" in site
+    assert "the norm 32768 of a site's update is not proven exactly" in site
+    assert "0.0156 times the square of the wraparound bound 524288" in site
+    assert "the norm 18465 of a noise vector is not proven exactly" in noise
+    assert "0.0625 times the square of the wraparound bound 262144" in noise
+    (proposal,) = result.proposals
+    assert VARIANTS[proposal.design.variant].field.encoded_size == 8
+    assert proposal.design == replace(HOSPITALS, proofs=3)
+
+
+@pytest.mark.parametrize(
+    ("variant", "largest"),
+    [
+        ("Pine32HmacSha256Aes128", 470),
+        ("Pine40HmacSha256Aes128", 7_532),
+        ("Pine64HmacSha256Aes128", 30_854_650),
+    ],
+)
+def test_the_largest_exact_bound_of_a_field(variant, largest):
+    design = replace(SMALL, variant=variant, record_bounds=(1,) * 5, clip=largest)
+    assert "pine_site" not in failed(plan(design))
+    wraparound = 2 ** (8.7 * largest).__ceil__().bit_length()
+    assert VARIANTS[variant].field.modulus < EXACT_FIELD * wraparound**2
+    assert "pine_site" in failed(plan(replace(design, clip=largest + 1)))
+
+
+def test_all_failures_are_listed_at_once():
+    result = plan(replace(HOSPITALS, **FINE, honest=2, rounds=99))
     assert failed(result) == {"pine_site", "pine_noise", "honest", "budget"}
     assert not result.fits
 
@@ -55,19 +111,19 @@ def test_all_failures_are_listed_at_once():
 @pytest.mark.parametrize(
     ("change", "names"),
     [
-        ({"clip": 1024, "scale_bits": 10, "noise_variance": 9856**2}, {"pine_site", "pine_noise"}),
+        (FINE, {"pine_site", "pine_noise"}),
         ({"rounds": 25}, {"budget"}),
         ({"noise_variance": 3}, {"noise_floor", "budget"}),
         ({"honest": 2}, {"honest"}),
-        ({"weights": (1, 1, 1, 1, 70_000), "epsilon": 1e9}, {"no_wrap"}),
-        ({"dimension": 70_000}, {"pine_noise", "record_clip"}),
+        ({"noise_variance": (3 * 10**6) ** 2}, {"pine_noise"}),
+        ({"dimension": 70_000}, {"record_clip"}),
         ({"weights": (1, 1, 1, 1, 3)}, {"budget"}),
         ({"num_wr_checks": 10}, {"pine_site", "pine_noise"}),
         (
             {"members": 3, "honest": 2, "noise_variance": 4, "dimension": 6 * 10**7},
             {"sum_slack", "record_clip", "budget"},
         ),
-        ({"clip": 2**31, "epsilon": 1e9}, {"pine_site", "record_clip", "no_wrap", "budget"}),
+        ({"clip": 2**31, "epsilon": 1e9}, {"pine_site", "record_clip", "budget"}),
     ],
 )
 def test_each_failure_by_name(change, names):
@@ -76,6 +132,18 @@ def test_each_failure_by_name(change, names):
     for check in result.checks:
         assert check.explanation
         assert "\n" not in check.explanation
+
+
+def test_a_sum_beyond_half_the_modulus_wraps():
+    small = replace(SMALL, epsilon=1e18)
+    half = VARIANTS[small.variant].field.modulus // 2
+    most = (half - 2 * 457) // 256 - 4
+    assert plan(replace(small, weights=(1, 1, 1, 1, most))).fits
+    result = plan(replace(small, weights=(1, 1, 1, 1, most + 1)))
+    assert failed(result) == {"no_wrap"}
+    bigger, coarser = (proposal.design for proposal in result.proposals)
+    assert bigger.variant == "Pine40HmacSha256Aes128"
+    assert coarser.clip == small.clip // 2
 
 
 def test_exact_step_fails_beyond_two_to_53():
@@ -88,7 +156,9 @@ def test_exact_step_fails_beyond_two_to_53():
 @pytest.mark.parametrize(
     "change",
     [
-        {"clip": 1024, "scale_bits": 10, "noise_variance": 9856**2},
+        FINE,
+        {**FINE, "honest": 2, "rounds": 99},
+        {"variant": "Pine32HmacSha256Aes128", "proofs": 5, "proofs_norm_equality": 3},
         {"rounds": 25},
         {"noise_variance": 3, "honest": 2},
         {"dimension": 60_000},
@@ -113,10 +183,21 @@ def test_proposals_fit_and_say_what_changes(change):
 
 
 def test_cheapest_field_comes_first_then_coarser_integers():
-    design = replace(HOSPITALS, clip=1024, scale_bits=10, noise_variance=9856**2)
+    design = replace(SMALL, clip=64, scale_bits=6, noise_variance=160**2)
     bigger, coarser = (proposal.design for proposal in plan(design).proposals)
-    assert bigger == replace(design, variant="Pine40HmacSha256Aes128")
-    assert coarser == HOSPITALS
+    assert bigger == replace(design, variant="Pine40HmacSha256Aes128", proofs=4)
+    assert coarser == SMALL
+
+
+def test_a_proposal_in_a_smaller_field_has_more_proofs():
+    # Too coarse for 60,000 coordinates, and the finer integers fit 40 bits as well.
+    design = replace(HOSPITALS, record_bounds=(1,) * 5, dimension=300, epsilon=1e6)
+    design = replace(design, noise_variance=16**2, clip=24, scale_bits=4)
+    result = plan(design)
+    assert result.fits
+    (proposal,) = result.proposals
+    assert proposal.design.variant == "Pine40HmacSha256Aes128"
+    assert (proposal.design.proofs, proposal.design.proofs_norm_equality) == (4, 4)
 
 
 def test_too_many_rounds_get_more_noise_or_fewer_rounds():
@@ -130,7 +211,7 @@ def test_too_many_rounds_get_more_noise_or_fewer_rounds():
 
 
 def test_waste_is_advice():
-    design = replace(HOSPITALS, variant="Pine40HmacSha256Aes128", dimension=60_000)
+    design = replace(HOSPITALS, dimension=60_000)
     result = plan(design)
     assert result.fits
     (advice,) = (check for check in result.checks if not check.ok)

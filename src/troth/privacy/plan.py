@@ -1,8 +1,9 @@
 """Do a study's parameters fit each other, and if not, which would?
 
 The one place where field, norms, noise, rounds and budget meet. Members run it before they vote,
-and whoever drafts terms runs it first. It decides nothing by itself: every inequality of PINE is
-the parameter check of `troth.privacy.secagg`, every price is that of `troth.privacy.dp`.
+and whoever drafts terms runs it first. PINE's own inequalities are the parameter check of
+`troth.privacy.secagg`, every price is that of `troth.privacy.dp`. One inequality is ours: a field so
+large that the norm proof is exact (`EXACT_FIELD`).
 
 In integer units: one record moves its site by at most Δ; a site's update is bounded by its most
 records times Δ; a noise vector by `noise_bound`; and the weighted sum of all must not wrap.
@@ -34,8 +35,9 @@ MOST_ROUNDING_SHARE = Fraction(1, 100)
 """Rounding variance over noise variance that is still called small: noise grows by half of it."""
 
 EXACT_FIELD = 75
-"""q over W² from which a wraparound check lets at most half of the vectors pass whose squared norm
-wraps (argued in ``docs/security.md``, C8). The reference code of PINE refuses only below 1/4000."""
+"""Least q over W² for a norm bound that is exact: from there on, a vector whose squared norm wraps
+around q passes a wraparound check with probability at most ½ (argued in ``docs/security.md``, C8).
+PINE's reference code asks for 1/4000 only, and `troth.privacy.secagg` accepts what it accepts."""
 
 EXACT_AGGREGATE = 2**53
 """The model step converts each coordinate of the sum to a float64 without rounding."""
@@ -243,7 +245,7 @@ def _checks(design: StudyDesign) -> Iterator[Check]:
 
 
 def _pine(name: str, what: str, design: StudyDesign, bound: int) -> Check:
-    """PINE's own inequalities for one bound."""
+    """PINE's own inequalities for one bound, and the field that makes it exact."""
     try:
         parameters = checked_parameters(
             design.variant,
@@ -268,10 +270,10 @@ def _pine(name: str, what: str, design: StudyDesign, bound: int) -> Check:
         return Check(
             name,
             ok=False,
-            explanation=f"in {field.name} the norm {bound} of {what} is not proven exactly: "
-            f"vectors up to about {wraparound} could pass, because the modulus is "
-            f"{field.modulus / wraparound**2:.3g} times the square of the wraparound bound "
-            f"{wraparound} and must be at least {EXACT_FIELD} times it",
+            explanation=f"in {field.name} the norm {bound} of {what} is not proven exactly: a "
+            f"longer vector whose squared norm wraps around the modulus could pass, because the "
+            f"modulus is {field.modulus / wraparound**2:.3g} times the square of the wraparound "
+            f"bound {wraparound} and must be at least {EXACT_FIELD} times it",
         )
     return Check(
         name,
@@ -360,16 +362,19 @@ def _proposals(design: StudyDesign) -> Iterator[Proposal]:
 def _near(design: StudyDesign) -> Iterator[StudyDesign]:
     """The design itself if it passes; else its neighbours in other fields and other integers."""
     if _fits(design):
-        yield design
+        found = [design]
     else:
         same_integers = _first(_fits, (_in_field(design, v) for v in _cheapest_first()))
         same_field = _first(_fits, _rescaled(design))
-        either = _first(_fits, _anywhere(design))
         found = [c for c in (same_integers, same_field) if c is not None]
-        yield from found or [c for c in (either,) if c is not None]
-    thrifty = _first(_wastes_nothing, _anywhere(design))
-    if thrifty is not None:
-        yield thrifty
+        if not found:
+            either = _first(_fits, _anywhere(design))
+            found = [c for c in (either,) if c is not None]
+    yield from found
+    if not any(_wastes_nothing(candidate) for candidate in found):
+        thrifty = _first(_wastes_nothing, _anywhere(design))
+        if thrifty is not None:
+            yield thrifty
 
 
 def _first(
@@ -401,10 +406,25 @@ def _cheapest_first() -> list[str]:
 
 
 def _in_field(design: StudyDesign, variant: str) -> StudyDesign:
-    """The same integers under another variant, with its default proofs where it has no choice."""
-    if VARIANTS[variant].chooses_proofs:
-        return replace(design, variant=variant)
-    return replace(design, variant=variant, proofs=None, proofs_norm_equality=None)
+    """The same integers under another variant, with proofs for about as many bits of soundness.
+
+    A proof is worth as many bits as the field has, less a few; so a smaller field needs more.
+    """
+    before, after = VARIANTS[design.variant], VARIANTS[variant]
+    if before == after:
+        return design
+    if not after.chooses_proofs:
+        return replace(design, variant=variant, proofs=None, proofs_norm_equality=None)
+
+    def as_many(proofs: int) -> int:
+        return -(-proofs * before.field.encoded_size // after.field.encoded_size)
+
+    return replace(
+        design,
+        variant=variant,
+        proofs=max(after.proofs, as_many(design.proofs or before.proofs)),
+        proofs_norm_equality=as_many(design.proofs_norm_equality or 1),
+    )
 
 
 def _with_enough_noise(design: StudyDesign) -> StudyDesign:
