@@ -3,7 +3,7 @@
 import pytest
 
 from troth.audit.run import audit
-from troth.errors import AuditError, BundleFalse
+from troth.errors import AuditError, BundleFalse, NotABundle
 from troth.testing import bundle_edits
 
 KINDS = {
@@ -51,14 +51,12 @@ def test_every_kind_of_member_is_edited(packed):
 
 def test_single_bits_of_the_archive(packed, tmp_path):
     path = tmp_path / "flipped.troth"
-    outcomes = set()
     for at, changed in bundle_edits.flips(packed.data, 40):
         path.write_bytes(changed)
         with pytest.raises(AuditError) as caught:
             audit(path)
-        outcomes.add(type(caught.value).__name__)
+        assert isinstance(caught.value, BundleFalse | NotABundle), at
         assert str(caught.value), at
-    assert outcomes == {"BundleFalse", "NotABundle"}
 
 
 def test_a_changed_byte_is_named_with_its_member_and_offset(packed, tmp_path):
@@ -89,5 +87,5 @@ def test_dropping_the_end_of_the_chain_is_found(packed, tmp_path):
     cut = dict(members)
     cut["blocks.jsonl"] = b"".join(blocks[:-1])
     cut["transactions.jsonl"] = b"".join(lines[:-1])
-    edit = bundle_edits.Edit("blocks.jsonl", "cut", cut["blocks.jsonl"], cut)
+    edit = bundle_edits.Edit("blocks.jsonl", "cut", lambda: cut["blocks.jsonl"], cut)
     assert finding(tmp_path / "b", edit.data).member == "blocks.jsonl"

@@ -138,7 +138,7 @@ def test_only_a_member_can_seal(packed, tmp_path):
     head = decode_trust(packed.trust).head.hash
     forged = records.encode(seal.make(stranger, chain_id, head))
     path = tmp_path / "sealed.troth"
-    path.write_bytes(Edit(SEAL, "stranger", forged, members).data)
+    path.write_bytes(Edit(SEAL, "stranger", lambda: forged, members).data)
     with pytest.raises(BundleFalse, match="no member") as caught:
         audit(path)
     assert caught.value.member == SEAL

@@ -1,6 +1,8 @@
 """Random calls, sensible or not: the contracts and their Python models must say the same.
 
 The models are what an audit replays a chain with, so this is where the audit is tied to Solidity.
+The file is longer than 500 lines because one machine plays all five contracts together: what one of
+them says depends on the others.
 """
 
 import copy

@@ -1,22 +1,28 @@
-"""The figures of docs/security.md, C8, recomputed; and the vector that it warns of."""
+"""The figures of docs/security.md, C8, recomputed; the vector that it warns of is accepted by the
+proofs of a field that is too small, and `plan` refuses that field."""
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from troth.errors import ReportRejected
+from troth.privacy.plan import EXACT_FIELD, plan
 from troth.privacy.secagg.encoding import to_bits
+from troth.privacy.secagg.field import FIELD32, FIELD40, FIELD64
 from troth.privacy.secagg.pine import Pine
 from troth.privacy.secagg.sharing import share_encoded
 from troth.privacy.secagg.wraparound import encode_results
+from troth.scenarios.hospital_records import DIMENSION as COLUMNS
+from troth.scenarios.hospital_records import StudyParameters
+from troth.scenarios.hospital_study import hospital_design
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECURITY = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
 FLAT = " ".join(SECURITY.split())
-ENOUGH = 75
 DIMENSION, BOUND = 31, 32_768
 ROW = re.compile(
     r"^\| (Pine\w+), (\d+) and (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$",
@@ -46,7 +52,22 @@ def query_error(flp, modulus):
 
 
 def exact_bound(pine):
-    return pine.field.modulus >= ENOUGH * pine.wr_check_bound**2
+    return pine.field.modulus >= EXACT_FIELD * pine.wr_check_bound**2
+
+
+def pass_probability(modulus, bound, groups):
+    """Probability of one wraparound check for (entry, how often) groups: exact but for rounding."""
+    law = {0: 1.0}
+    for entry, count in groups:
+        # A sum of n signs −1, 0, 0, 1 is a sum of 2n fair bits, less n.
+        signs = [(k - count, math.comb(2 * count, k) / 4**count) for k in range(2 * count + 1)]
+        added: dict[int, float] = {}
+        for value, likely in law.items():
+            for times, probability in signs:
+                at = (value + times * entry) % modulus
+                added[at] = added.get(at, 0.0) + likely * probability
+        law = added
+    return sum(p for value, p in law.items() if value <= bound or value > modulus - bound)
 
 
 def test_there_is_a_row_for_either_field():
@@ -74,9 +95,43 @@ def test_the_condition_gives_each_check_a_half():
     error = 2 * 0.56 * 2**1.5
     assert normal <= 1.129
     assert error <= 3.168
-    assert (1.129 + 3.168) / math.sqrt(ENOUGH) < 0.497
-    assert f"q ≥ {ENOUGH}·W²" in FLAT
+    assert (1.129 + 3.168) / math.sqrt(EXACT_FIELD) < 0.497
+    assert (1.129 + 2 * 0.5606 * 2**1.5) / math.sqrt(EXACT_FIELD) < 0.497
+    assert f"q ≥ {EXACT_FIELD}·W²" in FLAT
     assert "(1.129 + 3.168)·W/√N, below 0.497" in FLAT
+
+
+def test_the_second_derivation_asks_for_less():
+    # Majorant of the interval: its height at the edge. Its mean: 2W/π times a Gaussian integral.
+    height = (math.sin(math.pi / 4) / (math.pi / 4)) ** 2
+    mean = 2 / math.pi * math.sqrt(4 * math.pi)
+    assert mean / height == pytest.approx(math.pi**1.5 / 2)
+    assert math.pi**1.5 / 2 / math.sqrt(EXACT_FIELD) < 0.322
+    assert math.pi**1.5 / 2 / math.sqrt(32) < 0.493
+    assert "(π^1.5/2)·W/√N, below 0.322" in FLAT
+
+
+@pytest.mark.parametrize("field", [FIELD32, FIELD40, FIELD64], ids=lambda field: field.name)
+def test_vectors_that_wrap_fail_half_of_the_checks(field):
+    """Structured vectors, at the largest W that the condition allows, powers of two or not."""
+    q = field.modulus
+    bound = math.isqrt(q // EXACT_FIELD)
+    vectors = [[(math.isqrt(q // n) + 1, n)] for n in (*range(1, 90), 200, 400)]
+    vectors += [[(q // n, n)] for n in range(2, 60)]
+    vectors += [[(q // 2, n), (bound, 75)] for n in (1, 2, 5)]
+    vectors += [[(2 * bound - 1, 19), (bound >> k, 4**k)] for k in range(4)]
+    vectors += [[(bound >> k, 1) for k in range(5)] + [(2 * bound - 1, 20)]]
+    for groups in vectors:
+        assert sum(entry**2 * count for entry, count in groups) >= q
+        assert pass_probability(q, bound, groups) <= 0.5 + 1e-9
+
+
+def test_a_condition_of_nine_would_be_too_little():
+    bound = FIELD64.modulus >> 40
+    nine = [(bound - 1, 9)]
+    q = 9 * (bound - 1) ** 2
+    assert pass_probability(q, bound, nine) == pytest.approx(0.5193, abs=5e-5)
+    assert "pass 51.9 % of the checks" in FLAT
 
 
 def wrapping_vector(pine, entries):
@@ -113,7 +168,7 @@ def outputs(pine, vector, claimed, rng):
 
 
 def test_in_a_small_field_an_update_of_sixteen_times_the_bound_is_accepted():
-    """A limit, pinned: when this fails, the proof has become exact and the text must say so."""
+    """A limit of these parameters, pinned: the class takes them, as the reference does."""
     rng = np.random.default_rng(1)
     pine = instance("Pine32HmacSha256Aes128", 5, 3)
     q, squared = pine.field.modulus, pine.parameters.sq_norm_bound
@@ -141,14 +196,19 @@ def test_in_a_large_enough_field_a_norm_that_wraps_is_rejected(entries):
     assert rejected.value.check == "validity"
 
 
-def test_the_hospitals_run_one_of_the_rows_and_the_readme_says_which_kind():
-    from troth.scenarios.hospital_records import DIMENSION as COLUMNS
-    from troth.scenarios.hospital_records import StudyParameters
-    from troth.scenarios.hospital_study import NORM_PROOFS, PROOFS, VARIANT
-
-    study = StudyParameters()
-    assert (COLUMNS, study.record_bound * study.clip) == (DIMENSION, BOUND)
-    assert (VARIANT, str(PROOFS), str(NORM_PROOFS)) in {row[:3] for row in ROWS}
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    admitted = "An exact norm bound in the hospitals' study" in readme
-    assert admitted != exact_bound(instance(VARIANT, PROOFS, NORM_PROOFS))
+def test_the_hospitals_run_the_exact_row_and_plan_refuses_the_other():
+    small, large = ROWS
+    design = hospital_design(StudyParameters(), sites=5)
+    assert (COLUMNS, design.site_norm_bound) == (DIMENSION, BOUND)
+    assert (design.variant, str(design.proofs), str(design.proofs_norm_equality)) == large[:3]
+    assert plan(design).fits
+    variant, proofs, proofs_norm_equality = small[0], int(small[1]), int(small[2])
+    refused = plan(
+        replace(
+            design,
+            variant=variant,
+            proofs=proofs,
+            proofs_norm_equality=proofs_norm_equality,
+        )
+    )
+    assert [check.name for check in refused.failed] == ["pine_site", "pine_noise"]

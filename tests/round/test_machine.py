@@ -1,4 +1,7 @@
-"""The model of the Rounds contract, row by row of the transition table."""
+"""The model of the Rounds contract, row by row of the transition table.
+
+This file is longer than 500 lines because every row, guard and refusal of the table has its case.
+"""
 
 import copy
 from dataclasses import dataclass, field

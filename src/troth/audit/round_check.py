@@ -1,5 +1,6 @@
 """One round after the other: everything its result rests on, recomputed in the protocol's order."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -41,8 +42,8 @@ class StudyFindings:
 
     study: Study
     finals: int = 0
-    settled: int = 0
-    """Rounds whose charge is spent for ever, final or not."""
+    spent: Counter[bytes] = field(default_factory=Counter)
+    """nano-ρ settled by lineage, for final rounds and for those that aborted after it."""
     accepted: int = 0
     """Reports of sites in final rounds."""
     rejected: list[Rejection] = field(default_factory=list)
@@ -68,7 +69,7 @@ def check_rounds(rounds: Iterable[RoundEvidence]) -> list[StudyFindings]:
     for round_ in rounds:
         study = round_.study
         findings = found.setdefault(study.study_id, StudyFindings(study))
-        findings.settled += bool(round_.view.settled)
+        findings.spent.update(round_.view.settled)
         if round_.view.state is State.FINAL:
             _final(round_, findings)
         elif round_.view.state is State.ABORTED:

@@ -170,7 +170,7 @@ def _figures(agreements: Agreements, findings: Sequence[StudyFindings]) -> list[
 
 def _study_figures(agreed: Agreement, found: StudyFindings) -> StudyFigures:
     terms, plan = agreed.study.terms, agreed.plan
-    spent = found.settled * max(plan.nano_rho_per_round or (0,))
+    spent = max(found.spent.values(), default=0)
     return StudyFigures(
         study=agreed.study.study_id,
         name=terms.name,

@@ -2,8 +2,8 @@
 
 The one place where field, norms, noise, rounds and budget meet. Members run it before they vote,
 and whoever drafts terms runs it first. PINE's own inequalities are the parameter check of
-`troth.privacy.secagg`, every price is that of `troth.privacy.dp`. One inequality is ours: a field so
-large that the norm proof is exact (`EXACT_FIELD`).
+`troth.privacy.secagg`, every price is that of `troth.privacy.dp`. One inequality is ours: a field
+so large that the norm proof is exact (`EXACT_FIELD`).
 
 In integer units: one record moves its site by at most Δ; a site's update is bounded by its most
 records times Δ; a noise vector by `noise_bound`; and the weighted sum of all must not wrap.

@@ -6,8 +6,9 @@ audit must name that member. (`flips` changes single bytes of the archive and re
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import rlp
@@ -28,17 +29,23 @@ class Edit:
     member: str
     """The member that lies now, and that an audit must name."""
     what: str
-    content: bytes | None
-    """The member as it is now; None: it was left out."""
+    make: Callable[[], bytes | None] = field(repr=False)
+    """Gives the member as it is now, None: it was left out. Most edits are only counted."""
     before: Members = field(repr=False)
+
+    @property
+    def content(self) -> bytes | None:
+        """The member as it is now."""
+        return self.make()
 
     @property
     def members(self) -> Members:
         """All members now, with the manifest repaired unless it is what was edited."""
         changed = dict(self.before)
         changed.pop(self.member, None)
-        if self.content is not None:
-            changed[self.member] = self.content
+        content = self.content
+        if content is not None:
+            changed[self.member] = content
         if self.member != manifest.NAME:
             changed.pop(manifest.NAME)
             changed[manifest.NAME] = manifest.make(changed).encode()
@@ -76,9 +83,8 @@ def field_edits(members: Members) -> Iterator[Edit]:
             document = json.loads(line)
             for path, value in _leaves(document):
                 for what, changed in _changes(value):
-                    text = canonical.encode(_with(document, path, changed))
-                    label = f"{at}{_show(path)}: {what}"
-                    yield Edit(name, label, _replaced(name, content, at, text), members)
+                    make = partial(_replaced, name, content, at, document, path, changed)
+                    yield Edit(name, f"{at}{_show(path)}: {what}", make, members)
 
 
 def rlp_edits(members: Members) -> Iterator[Edit]:
@@ -90,9 +96,9 @@ def rlp_edits(members: Members) -> Iterator[Edit]:
             for key in fields:
                 encoded = bytes.fromhex(document[key][2:])
                 for what, changed in _rlp_changes(encoded):
-                    text = canonical.encode({**document, key: "0x" + changed.hex()})
-                    label = f"{at}.{key}{what}"
-                    yield Edit(name, label, _replaced(name, content, at, text), members)
+                    leaf = "0x" + changed.hex()
+                    make = partial(_replaced, name, content, at, document, (key,), leaf)
+                    yield Edit(name, f"{at}.{key}{what}", make, members)
 
 
 def line_edits(members: Members) -> Iterator[Edit]:
@@ -105,18 +111,18 @@ def line_edits(members: Members) -> Iterator[Edit]:
             if tail:
                 orders["exchanged"] = [*head, tail[0], line, *tail[1:]]
             for what, order in orders.items():
-                yield Edit(name, f"line {at + 1} {what}", b"".join(order), members)
+                yield Edit(name, f"line {at + 1} {what}", partial(b"".join, order), members)
 
 
 def member_edits(members: Members) -> Iterator[Edit]:
     """Every member left out, emptied, and one added that nothing names."""
     for name in sorted(members):
         if name != manifest.NAME:
-            yield Edit(name, "left out", None, members)
-            yield Edit(name, "emptied", b"", members)
+            yield Edit(name, "left out", lambda: None, members)
+            yield Edit(name, "emptied", bytes, members)
     stray = b"nothing on the ledger names this"
-    yield Edit(BLOBS + digest(stray).hex(), "added", stray, members)
-    yield Edit("notes.txt", "added", stray, members)
+    yield Edit(BLOBS + digest(stray).hex(), "added", lambda: stray, members)
+    yield Edit("notes.txt", "added", lambda: stray, members)
 
 
 def blob_edits(members: Members) -> Iterator[Edit]:
@@ -125,10 +131,10 @@ def blob_edits(members: Members) -> Iterator[Edit]:
     for name, other in zip(blobs, [*blobs[1:], blobs[0]], strict=True):
         content = members[name]
         for at in sorted({0, len(content) // 2, len(content) - 1}):
-            yield Edit(name, f"bit of byte {at}", _flip(content, at, 1), members)
-        yield Edit(name, "cut", content[:-1], members)
-        yield Edit(name, "longer", content + b"\0", members)
-        yield Edit(name, f"served instead of it: {other}", members[other], members)
+            yield Edit(name, f"bit of byte {at}", partial(_flip, content, at, 1), members)
+        yield Edit(name, "cut", partial(content.removesuffix, content[-1:]), members)
+        yield Edit(name, "longer", partial(content.__add__, b"\0"), members)
+        yield Edit(name, f"served instead: {other}", partial(members.get, other), members)
 
 
 def manifest_edits(members: Members) -> Iterator[Edit]:
@@ -136,9 +142,8 @@ def manifest_edits(members: Members) -> Iterator[Edit]:
     document = json.loads(members[manifest.NAME])
     for path, value in _leaves(document):
         for what, changed in _changes(value):
-            data = canonical.encode(_with(document, path, changed))
-            label = f"{_show(path)}: {what}"
-            yield Edit(manifest.NAME, label, data, members)
+            make = partial(_replaced, manifest.NAME, b"", "", document, path, changed)
+            yield Edit(manifest.NAME, f"{_show(path)}: {what}", make, members)
 
 
 def flips(data: bytes, count: int, seed: int = 0) -> Iterator[tuple[int, bytes]]:
@@ -158,7 +163,9 @@ def _documents(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
         yield f"line {number}", line
 
 
-def _replaced(name: str, content: bytes, at: str, text: bytes) -> bytes:
+def _replaced(name: str, content: bytes, at: str, document: Any, path: Path, leaf: Any) -> bytes:
+    """A member with one leaf of one of its documents replaced."""
+    text = canonical.encode(_with(document, path, leaf))
     if not name.endswith(".jsonl"):
         return text
     lines = content.splitlines()
