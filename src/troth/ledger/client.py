@@ -294,7 +294,11 @@ class Ledger:
         if outcome.failure != "revert":
             return ContractRefused(action, "Halted", {"reason": outcome.failure})
         unknown = ContractRefused(action, "Unknown", {"data": "0x" + outcome.output.hex()})
-        error = self._errors.get(outcome.output[:4])
+        selector = outcome.output[:4]
+        # Two contracts may have one error with other names for its arguments: the called one's.
+        called = self._contracts.get(action.partition(".")[0])
+        own = called.errors if called is not None else ()
+        error = next((e for e in own if e.selector == selector), self._errors.get(selector))
         if error is None:
             return unknown
         try:

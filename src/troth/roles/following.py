@@ -1,17 +1,14 @@
 """Following the model: from final rounds and published aggregate shares to the next model.
 
-Members and sites run the same code, and so does an auditor: `next_model` is the whole of it.
+Members and sites run the same code; the step itself (`round/step.py`) is an auditor's too.
 """
 
-from collections.abc import Sequence
-
-from troth.learning.fedsgd import apply_aggregate
 from troth.learning.model import Model
 from troth.round.mail import Inbox, Wanted
 from troth.round.messages import MAX_MESSAGE
+from troth.round.step import next_model
 from troth.round.study import Study
 from troth.round.transcript import sum_digest
-from troth.round.verdict import aggregate
 from troth.round.view import RoundView
 
 
@@ -50,16 +47,3 @@ def _published_shares(study: Study, view: RoundView, inbox: Inbox) -> list[bytes
             return None
         shares.append(share)
     return shares
-
-
-def next_model(study: Study, accepted: int, shares: Sequence[bytes], model: Model) -> Model:
-    """model[t+1] from model[t] and the aggregate shares of round t: public and reproducible."""
-    terms = study.terms
-    return apply_aggregate(
-        model,
-        aggregate(study, accepted, shares),
-        scale_bits=terms.privacy.scale_bits,
-        normaliser=terms.model.normaliser,
-        learning_rate=terms.model.learning_rate,
-        momentum=terms.model.momentum,
-    )

@@ -59,8 +59,13 @@ def on_chain_terms(terms: Terms) -> OnChainTerms:
 
 def study_id(registry: Address, terms: Terms) -> bytes:
     """The id that the study registry gives to these terms on their chain."""
+    return proposal_id(terms.chain_id, registry, terms.digest(), on_chain_terms(terms))
+
+
+def proposal_id(chain_id: int, registry: Address, digest: bytes, integers: OnChainTerms) -> bytes:
+    """The id of whatever was proposed, as the registry computes it."""
     types = (_BYTES32, abi.Uint(256), abi.AddressType(), _BYTES32, ON_CHAIN_TERMS)
-    values = (STUDY_TYPEHASH, terms.chain_id, registry, terms.digest(), on_chain_terms(terms))
+    values = (STUDY_TYPEHASH, chain_id, registry, digest, integers)
     return keccak(abi.encode(types, values))
 
 

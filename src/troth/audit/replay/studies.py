@@ -3,17 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import astuple
 
-from eth_hash.auto import keccak
-
 from troth.audit.replay.consortium import AGGREGATOR, SITE, ConsortiumModel
 from troth.audit.replay.datasets import DatasetsModel
 from troth.errors import ContractRefused
-from troth.ledger import abi
 from troth.ledger.address import Address
 from troth.ledger.bindings import study_registry
-from troth.ledger.bindings.structs import ON_CHAIN_TERMS, OnChainTerms
+from troth.ledger.bindings.structs import OnChainTerms
 from troth.privacy.dp.price import nano_rho
-from troth.round.agreement import STUDY_TYPEHASH
+from troth.round.agreement import proposal_id
 from troth.round.machine import Emitted
 
 _MEMBERS = range(2, 6)
@@ -65,7 +62,7 @@ class StudiesModel:
     def propose(self, sender: Address, terms_digest: bytes, terms: OnChainTerms) -> list[Emitted]:
         """A member proposes a study."""
         self._require_member(sender)
-        study_id = self._id(terms_digest, terms)
+        study_id = proposal_id(self._chain_id, self._address, terms_digest, terms)
         if study_id in self.terms:
             raise _refuse("StudyExists", study_id=study_id)
         for field, holds in _rules(terms_digest, terms):
@@ -118,12 +115,6 @@ class StudiesModel:
             for index, site in enumerate(terms.sites)
             if sites >> index & 1
         )
-
-    def _id(self, terms_digest: bytes, terms: OnChainTerms) -> bytes:
-        word = abi.FixedBytes(32)
-        types = (word, abi.Uint(256), abi.AddressType(), word, ON_CHAIN_TERMS)
-        values = (STUDY_TYPEHASH, self._chain_id, self._address, terms_digest, terms)
-        return keccak(abi.encode(types, values))
 
     def _check_sites(self, terms: OnChainTerms) -> None:
         for index, site in enumerate(terms.sites):
