@@ -2,13 +2,15 @@
 
 The one place where field, norms, noise, rounds and budget meet. Members run it before they vote,
 and whoever drafts terms runs it first. PINE's own inequalities are the parameter check of
-`troth.privacy.secagg`, every price is that of `troth.privacy.dp`. One inequality is ours: a field
-so large that the norm proof is exact (`EXACT_FIELD`).
+`troth.privacy.secagg`, every price is that of `troth.privacy.dp`. Two inequalities are ours: a field
+so large that the norm proof is exact (`EXACT_FIELD`), and so many proofs and checks that a false
+one passes hardly ever (`LEAST_SOUNDNESS`).
 
 In integer units: one record moves its site by at most Δ; a site's update is bounded by its most
 records times Δ; a noise vector by `noise_bound`; and the weighted sum of all must not wrap.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -26,7 +28,17 @@ from troth.privacy.dp.discrete_gaussian import noise_bound
 from troth.privacy.dp.event import LEAST_NOISE_VARIANCE, Composed, DiscreteGaussianSumEvent
 from troth.privacy.dp.price import NANO, nano_rho, sum_slack
 from troth.privacy.dp.validate import require_integer, require_probability
-from troth.privacy.secagg.parameters import VARIANTS, checked_parameters
+from troth.privacy.secagg.parameters import VARIANTS, Parameters, checked_parameters
+from troth.privacy.secagg.soundness import (
+    EXACT_FIELD,
+    Soundness,
+    bits,
+    norm_equality_error,
+    norm_is_exact,
+    soundness,
+    validity_error,
+    wraparound_error,
+)
 
 LEAST_CLIP_USE = 0.9
 """C's/Δ below which a study wastes budget: ρ grows with the inverse square."""
@@ -34,16 +46,37 @@ LEAST_CLIP_USE = 0.9
 MOST_ROUNDING_SHARE = Fraction(1, 100)
 """Rounding variance over noise variance that is still called small: noise grows by half of it."""
 
-EXACT_FIELD = 75
-"""Least q over W² for a norm bound that is exact: from there on, a vector whose squared norm wraps
-around q passes a wraparound check with probability at most ½ (argued in ``docs/security.md``, C8).
-PINE's reference code asks for 1/4000 only, and `troth.privacy.secagg` accepts what it accepts."""
+LEAST_SOUNDNESS = 80
+"""Bits that each part of the norm proof needs. A reporter may try sharings offline until its report
+window closes, and W tries lower the figures by log2 W (``docs/security.md``, C8): 2^40 tries, more
+than a window has room for, leave it one chance in 2^40."""
 
 EXACT_AGGREGATE = 2**53
 """The model step converts each coordinate of the sum to a float64 without rounding."""
 
 MOST_SHIFT = 24
 """How many powers of two a proposal may move the integer scale by."""
+
+MOST_PROOFS = 255
+"""Proofs of one circuit: their number is one byte of PINE's binders."""
+
+MOST_INTEGER_BITS = 128
+"""No study needs an integer above 2^128: the largest field has that size."""
+
+MOST_HONEST = 1000
+"""Far above any committee, and so few that adding up over all of them is quick."""
+
+MOST_CHECKS = 10_000
+"""A hundred times the usual number of wraparound checks; a limit for time, not for security."""
+
+MOST_EPSILON = 1000
+"""An ε above this, and far below, promises nothing."""
+
+MOST_RHO_BITS = 120
+"""Above 2^120 of ρ no ε is computed: it would not fit the decimal digits."""
+
+LEAST_DELTA = 2.0**-128
+"""Smaller δ promise nothing more: the noise's own tail is above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +124,37 @@ class StudyDesign:
         if self.variant not in VARIANTS:
             known = ", ".join(VARIANTS)
             raise ParameterError(f"unknown PINE variant {self.variant!r}; known: {known}")
-        for name in ("dimension", "clip", "noise_variance", "honest", "rounds"):
-            require_integer(name, getattr(self, name), least=1)
+        for name in ("dimension", "clip", "noise_variance", "rounds"):
+            _require_ordinary(name, getattr(self, name))
+        require_integer("honest", self.honest, least=1, most=MOST_HONEST)
         require_integer("members", self.members, least=2, most=5)
         require_integer("scale_bits", self.scale_bits, least=0, most=127)
+        for name in ("num_wr_checks", "num_wr_successes"):
+            require_integer(name, getattr(self, name), least=1, most=MOST_CHECKS)
         require_probability("delta", self.delta)
+        if self.delta < LEAST_DELTA:
+            raise ParameterError(f"delta is too small: {self.delta!r} is below 2^-128")
         if not 0 < self.epsilon < float("inf"):
             raise ParameterError(f"epsilon must be positive and finite, not {self.epsilon!r}")
+        if self.epsilon > MOST_EPSILON:
+            raise ParameterError(
+                f"epsilon is too large: above {MOST_EPSILON} it promises nothing at all"
+            )
         if not self.record_bounds or len(self.record_bounds) != len(self.weights):
             raise ParameterError(
                 f"{len(self.record_bounds)} record bounds and {len(self.weights)} weights: "
                 "each site needs one of both"
             )
         for value in self.record_bounds:
-            require_integer("record_bounds", value, least=1)
+            _require_ordinary("record_bounds", value)
         for value in self.weights:
-            require_integer("weights", value, least=1)
+            _require_ordinary("weights", value)
+        squares = self.rounds * (max(self.weights) * self.clip) ** 2
+        if squares >> MOST_RHO_BITS >= 2 * self.honest * self.noise_variance:
+            raise ParameterError(
+                "clip, weights and rounds are too large for noise_variance: together they cost "
+                f"2^{MOST_RHO_BITS} of ρ or more"
+            )
 
     @property
     def site_norm_bound(self) -> int:
@@ -122,6 +170,13 @@ class StudyDesign:
     def sum_bound(self) -> int:
         """Most that a coordinate of the weighted sum with all noise can be."""
         return sum(self.weights) * self.site_norm_bound + self.members * self.noise_norm_bound
+
+
+def _require_ordinary(name: str, value: int) -> None:
+    """Refuse what is no integer in 1 … 2^128, without writing out a number of any length."""
+    if type(value) is int and value > 1 << MOST_INTEGER_BITS:
+        raise ParameterError(f"{name} is too large: the most is 2^{MOST_INTEGER_BITS}")
+    require_integer(name, value, least=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +271,7 @@ def plan(design: StudyDesign) -> Plan:
 def _checks(design: StudyDesign) -> Iterator[Check]:
     yield _pine("pine_site", "a site's update", design, design.site_norm_bound)
     yield _pine("pine_noise", "a noise vector", design, design.noise_norm_bound)
+    yield _soundness(design)
     modulus = VARIANTS[design.variant].field.modulus
     yield Check(
         "no_wrap",
@@ -244,29 +300,46 @@ def _checks(design: StudyDesign) -> Iterator[Check]:
     yield _budget(design)
 
 
+def _parameters(design: StudyDesign, bound: int) -> Parameters:
+    """What PINE makes of the design and one of its bounds.
+
+    Raises:
+        ParameterError: PINE's own inequalities do not hold.
+    """
+    return checked_parameters(
+        design.variant,
+        shares=design.members,
+        dimension=design.dimension,
+        num_frac_bits=design.scale_bits,
+        l2_norm_bound=bound,
+        chunk_length=None,
+        chunk_length_norm_equality=None,
+        num_wr_checks=design.num_wr_checks,
+        num_wr_successes=design.num_wr_successes,
+        proofs=design.proofs,
+        proofs_norm_equality=design.proofs_norm_equality,
+        alpha=None,
+    )
+
+
+def _both_parameters(design: StudyDesign) -> tuple[Parameters, Parameters]:
+    """Of a site's update and of a noise vector; raises as `_parameters`."""
+    return (
+        _parameters(design, design.site_norm_bound),
+        _parameters(design, design.noise_norm_bound),
+    )
+
+
 def _pine(name: str, what: str, design: StudyDesign, bound: int) -> Check:
     """PINE's own inequalities for one bound, and the field that makes it exact."""
     try:
-        parameters = checked_parameters(
-            design.variant,
-            shares=design.members,
-            dimension=design.dimension,
-            num_frac_bits=design.scale_bits,
-            l2_norm_bound=bound,
-            chunk_length=None,
-            chunk_length_norm_equality=None,
-            num_wr_checks=design.num_wr_checks,
-            num_wr_successes=design.num_wr_successes,
-            proofs=design.proofs,
-            proofs_norm_equality=design.proofs_norm_equality,
-            alpha=None,
-        )
+        parameters = _parameters(design, bound)
     except ParameterError as error:
         return Check(
             name, ok=False, explanation=f"PINE cannot prove the norm {bound} of {what}: {error}"
         )
     field, wraparound = parameters.field, parameters.wr_check_bound
-    if field.modulus < EXACT_FIELD * wraparound**2:
+    if not norm_is_exact(parameters):
         return Check(
             name,
             ok=False,
@@ -281,6 +354,58 @@ def _pine(name: str, what: str, design: StudyDesign, bound: int) -> Check:
         explanation=f"PINE proves the norm {bound} of {what} in {field.name} "
         f"({field.encoded_size} bytes per coordinate, wraparound bound {wraparound})",
     )
+
+
+def _soundness(design: StudyDesign) -> Check:
+    """Are there so many proofs and checks, for both bounds, that a false one hardly ever passes?"""
+    try:
+        both = _both_parameters(design)
+    except ParameterError:
+        return Check(
+            "soundness", ok=False, explanation="a norm that PINE cannot prove has no soundness"
+        )
+    found = min((soundness(parameters) for parameters in both), key=lambda each: each.least)
+    parts = (
+        (
+            found.norm_equality,
+            f"norm equality, proofs_norm_equality {both[0].proofs_norm_equality}",
+        ),
+        (found.validity, f"validity, proofs {both[0].proofs}"),
+        (
+            found.wraparound,
+            f"wraparound, {design.num_wr_successes} of {design.num_wr_checks} checks",
+        ),
+    )
+    figures = ", ".join(
+        f"2^-{figure} ({part})" if figure else f"1 ({part})" for figure, part in parts
+    )
+    remedies = "".join(f"; {remedy}" for remedy in _remedies(design, found, both))
+    return Check(
+        "soundness",
+        found.least >= LEAST_SOUNDNESS,
+        f"a false norm proof passes with probability {figures}, and 2^-{LEAST_SOUNDNESS} is the "
+        f"most for each{remedies}",
+    )
+
+
+def _remedies(
+    design: StudyDesign, found: Soundness, both: tuple[Parameters, Parameters]
+) -> Iterator[str]:
+    """What to change about each part that is too weak."""
+    chooses = both[0].variant.chooses_proofs
+    for figure, name in (
+        (found.norm_equality, "proofs_norm_equality"),
+        (found.validity, "proofs"),
+    ):
+        if figure < LEAST_SOUNDNESS and not chooses:
+            yield f"{design.variant} fixes {name}, so take a variant that does not"
+        elif figure < LEAST_SOUNDNESS:
+            default = f", of which {design.variant} has {getattr(both[0], name)} by default"
+            yield f"raise {name}{default if getattr(design, name) is None else ''}"
+    if not all(norm_is_exact(parameters) for parameters in both):
+        yield "no number of checks helps where the norm is not proven exactly"
+    elif found.wraparound < LEAST_SOUNDNESS:
+        yield "raise num_wr_successes, and num_wr_checks with it"
 
 
 def _record_clip(design: StudyDesign) -> tuple[float | None, str]:
@@ -325,6 +450,11 @@ def _noise_checks(design: StudyDesign) -> Iterator[Check]:
     )
 
 
+def _dearest(design: StudyDesign) -> int:
+    """What a round costs the lineage of the largest weight."""
+    return nano_rho(design.clip, max(design.weights), design.honest, design.noise_variance)
+
+
 def _prices(design: StudyDesign) -> tuple[int, ...]:
     return tuple(
         nano_rho(design.clip, weight, design.honest, design.noise_variance)
@@ -336,7 +466,7 @@ def _budget(design: StudyDesign) -> Check:
     budget = nano_rho_budget(design.epsilon, design.delta)
     if design.noise_variance < LEAST_NOISE_VARIANCE:
         return Check("budget", ok=False, explanation="noise with σ_h below 2 has no price")
-    spent = design.rounds * max(_prices(design))
+    spent = design.rounds * _dearest(design)
     return Check(
         "budget",
         spent <= budget,
@@ -361,6 +491,7 @@ def _proposals(design: StudyDesign) -> Iterator[Proposal]:
 
 def _near(design: StudyDesign) -> Iterator[StudyDesign]:
     """The design itself if it passes; else its neighbours in other fields and other integers."""
+    design = _with_enough_soundness(design)
     if _fits(design):
         found = [design]
     else:
@@ -380,7 +511,9 @@ def _near(design: StudyDesign) -> Iterator[StudyDesign]:
 def _first(
     accept: Callable[[StudyDesign], bool], candidates: Iterable[StudyDesign]
 ) -> StudyDesign | None:
-    return next((candidate for candidate in candidates if accept(candidate)), None)
+    """The first that is accepted once it has proofs and checks enough."""
+    sound = map(_with_enough_soundness, candidates)
+    return next((candidate for candidate in sound if accept(candidate)), None)
 
 
 def _fits(design: StudyDesign) -> bool:
@@ -427,6 +560,42 @@ def _in_field(design: StudyDesign, variant: str) -> StudyDesign:
     )
 
 
+def _with_enough_soundness(design: StudyDesign) -> StudyDesign:
+    """The same with the fewest proofs and checks that suffice, and never fewer than now.
+
+    Where no number helps, or the variant fixes it, that number stays.
+    """
+    checks = max(design.num_wr_checks, design.num_wr_successes, LEAST_SOUNDNESS)
+    successes = bisect_left(
+        range(checks),
+        True,
+        lo=design.num_wr_successes,
+        key=lambda number: bits(wraparound_error(checks, number)) >= LEAST_SOUNDNESS,
+    )
+    checked = replace(design, num_wr_checks=checks, num_wr_successes=successes)
+    if not VARIANTS[design.variant].chooses_proofs:
+        return checked
+    try:
+        both = _both_parameters(checked)
+    except ParameterError:
+        return checked
+
+    def enough(now: int, chosen: int | None, error: Fraction) -> int | None:
+        counts = range(now, MOST_PROOFS + 1)
+        least = next((k for k in counts if bits(error**k) >= LEAST_SOUNDNESS), now)
+        return chosen if least == now else least
+
+    return replace(
+        checked,
+        proofs=enough(both[0].proofs, design.proofs, max(map(validity_error, both))),
+        proofs_norm_equality=enough(
+            both[0].proofs_norm_equality,
+            design.proofs_norm_equality,
+            max(map(norm_equality_error, both)),
+        ),
+    )
+
+
 def _with_enough_noise(design: StudyDesign) -> StudyDesign:
     """The same rounds, with the least noise that the budget allows (never less than now)."""
     honest = min(design.honest, design.members - 1)
@@ -449,7 +618,7 @@ def _with_fewer_rounds(design: StudyDesign) -> StudyDesign:
         honest=min(design.honest, design.members - 1),
         noise_variance=max(design.noise_variance, LEAST_NOISE_VARIANCE),
     )
-    affordable = nano_rho_budget(design.epsilon, design.delta) // max(_prices(repaired))
+    affordable = nano_rho_budget(design.epsilon, design.delta) // _dearest(repaired)
     return replace(repaired, rounds=max(1, min(design.rounds, affordable)))
 
 
@@ -487,6 +656,8 @@ def _difference(before: StudyDesign, after: StudyDesign) -> str:
         "variant",
         "proofs",
         "proofs_norm_equality",
+        "num_wr_checks",
+        "num_wr_successes",
         "clip",
         "scale_bits",
         "noise_variance",
