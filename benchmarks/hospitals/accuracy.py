@@ -78,7 +78,7 @@ def private_in_the_clear(data: HospitalData, study: StudyParameters, draw: int) 
         for site, hospital in enumerate(data.hospitals):
             total += integer_sum(
                 record_gradients(model.weights, hospital.rows, hospital.labels),
-                np.arange(len(hospital)),
+                hospital.numbers,
                 clip=study.clip,
                 record_clip=record_clip,
                 scale_bits=study.scale_bits,

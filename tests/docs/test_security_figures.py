@@ -1,5 +1,5 @@
-"""The figures of docs/security.md, C8, recomputed; the vector that it warns of is accepted by the
-proofs of a field that is too small, and `plan` refuses that field."""
+"""The figures of docs/security.md, C8, are those of the code and those by hand; the vector that it
+warns of is accepted by the proofs of a field that is too small, and `plan` refuses that field."""
 
 import math
 import re
@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from troth.errors import ReportRejected
-from troth.privacy.plan import EXACT_FIELD, plan
+from troth.privacy.inequalities import LEAST_SOUNDNESS
+from troth.privacy.plan import plan
 from troth.privacy.secagg.encoding import to_bits
 from troth.privacy.secagg.field import FIELD32, FIELD40, FIELD64
 from troth.privacy.secagg.pine import Pine
 from troth.privacy.secagg.sharing import share_encoded
+from troth.privacy.secagg.soundness import EXACT_FIELD, norm_is_exact, soundness
 from troth.privacy.secagg.wraparound import encode_results
 from troth.scenarios.hospital_records import DIMENSION as COLUMNS
 from troth.scenarios.hospital_records import StudyParameters
@@ -43,18 +45,6 @@ def instance(variant, proofs, proofs_norm_equality):
     )
 
 
-def bits(probability):
-    return f"2^-{-math.log2(probability):.1f}"
-
-
-def query_error(flp, modulus):
-    return 2 * (flp.points - 1) / (modulus - flp.points)
-
-
-def exact_bound(pine):
-    return pine.field.modulus >= EXACT_FIELD * pine.wr_check_bound**2
-
-
 def pass_probability(modulus, bound, groups):
     """Probability of one wraparound check for (entry, how often) groups: exact but for rounding."""
     law = {0: 1.0}
@@ -77,16 +67,25 @@ def test_there_is_a_row_for_either_field():
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_soundness_figures_follow_from_the_circuits(row):
     variant, proofs, proofs_norm_equality, fits, norm_equality, validity, wraparound = row
-    pine = instance(variant, int(proofs), int(proofs_norm_equality))
-    q = pine.field.modulus
-    for_norm, for_validity = pine.derive.flps
-    assert norm_equality == bits(query_error(for_norm, q) ** for_norm.proofs)
-    folded = (pine.parameters.bit_count + 2) / q
-    assert validity == bits((folded + query_error(for_validity, q)) ** for_validity.proofs)
-    assert fits.startswith("yes") == exact_bound(pine)
-    checks = pine.parameters.num_wr_checks
-    assert pine.parameters.num_wr_successes == checks
-    assert wraparound == (f"2^-{checks}" if exact_bound(pine) else "none")
+    parameters = instance(variant, int(proofs), int(proofs_norm_equality)).parameters
+    found = soundness(parameters)
+    assert norm_equality == f"2^-{found.norm_equality}"
+    assert validity == f"2^-{found.validity}"
+    assert fits.startswith("yes") == norm_is_exact(parameters)
+    assert wraparound == (f"2^-{found.wraparound:g}" if found.wraparound else "none")
+
+
+def test_the_rows_by_hand():
+    """Without the code: 4 and 64 points, 2162 bits, in fields of these moduli."""
+    for row, q in zip(ROWS, (2**32 - 2**20 + 1, 2**64 - 2**32 + 1), strict=True):
+        norm_equality = int(row[2]) * math.log2((q - 4) / 6)
+        validity = -int(row[1]) * math.log2(2164 / q + 126 / (q - 64))
+        for bits, shown in ((norm_equality, row[4]), (validity, row[5])):
+            assert shown == f"2^-{math.floor(10 * bits) / 10}"
+
+
+def test_the_least_soundness_is_stated():
+    assert f"each of the three figures is 2^-{LEAST_SOUNDNESS} or less, for both bounds" in FLAT
 
 
 def test_the_condition_gives_each_check_a_half():
@@ -211,4 +210,4 @@ def test_the_hospitals_run_the_exact_row_and_plan_refuses_the_other():
             proofs_norm_equality=proofs_norm_equality,
         )
     )
-    assert [check.name for check in refused.failed] == ["pine_site", "pine_noise"]
+    assert [check.name for check in refused.failed] == ["pine_site", "pine_noise", "soundness"]

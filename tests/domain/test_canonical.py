@@ -93,6 +93,12 @@ def test_depth_bombs_are_refused_before_they_are_parsed(bomb, monkeypatch):
         canonical.decode(bomb, "bomb")
 
 
+def test_a_hostile_string_is_scanned_once():
+    hostile = b"[" * 30 + b'"' + b'\\"' * 500_000  # a quadratic scan would take an hour
+    with pytest.raises(DecodeError):
+        canonical.decode(hostile, "hostile")
+
+
 def test_brackets_in_strings_and_lists_side_by_side_are_not_depth():
     for value in (["[" * 99, '\\"[[' * 40], [[1]] * 99):
         assert canonical.decode(canonical.encode(value), "value") == value

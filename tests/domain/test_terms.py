@@ -68,6 +68,7 @@ def test_terms_that_hold_are_read(document):
         (("quorum", "min_sites"), 4, "quorum.min_sites"),
         (("quorum", "min_weight"), 99, "quorum.min_weight"),
         (("windows", "judge"), 0, "windows.judge"),
+        (("windows", "judge"), 20, "windows.judge"),
         (("max_aborts",), -1, "max_aborts"),
         (("committee",), ["0x12"], "committee[0]"),
         (("committee",), [], "committee"),

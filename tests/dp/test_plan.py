@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from troth.errors import ParameterError
+from troth.privacy.inequalities import LEAST_SOUNDNESS, checks
 from troth.privacy.plan import Plan, StudyDesign, plan
 from troth.privacy.secagg.parameters import VARIANTS
 
@@ -75,13 +76,14 @@ def test_small_bounds_fit_the_smallest_field():
 def test_a_field_below_75_times_the_squared_wraparound_bound_is_refused():
     design = replace(HOSPITALS, variant="Pine32HmacSha256Aes128", proofs=5, proofs_norm_equality=3)
     result = plan(design)
-    assert failed(result) == {"pine_site", "pine_noise"}
-    site, noise = (check.explanation for check in result.failed)
+    assert failed(result) == {"pine_site", "pine_noise", "soundness"}
+    site, noise, soundness = (check.explanation for check in result.failed)
     assert "Field32" in site
     assert "the norm 32768 of a site's update is not proven exactly" in site
     assert "0.0156 times the square of the wraparound bound 524288" in site
     assert "the norm 18465 of a noise vector is not proven exactly" in noise
     assert "0.0625 times the square of the wraparound bound 262144" in noise
+    assert "100 of 100 wraparound checks with 1," in soundness
     (proposal,) = result.proposals
     assert VARIANTS[proposal.design.variant].field.encoded_size == 8
     assert proposal.design == replace(HOSPITALS, proofs=3)
@@ -103,26 +105,33 @@ def test_the_largest_exact_bound_of_a_field(variant, largest):
 
 def test_all_failures_are_listed_at_once():
     result = plan(replace(HOSPITALS, **FINE, honest=2, rounds=99))
-    assert failed(result) == {"pine_site", "pine_noise", "honest", "budget"}
+    assert failed(result) == {"pine_site", "pine_noise", "soundness", "honest", "budget"}
     assert not result.fits
 
 
 @pytest.mark.parametrize(
     ("change", "names"),
     [
-        (FINE, {"pine_site", "pine_noise"}),
+        (FINE, {"pine_site", "pine_noise", "soundness"}),
         ({"rounds": 25}, {"budget"}),
         ({"noise_variance": 3}, {"noise_floor", "budget"}),
         ({"honest": 2}, {"honest"}),
-        ({"noise_variance": (3 * 10**6) ** 2}, {"pine_noise"}),
+        ({"noise_variance": (3 * 10**6) ** 2}, {"pine_noise", "soundness"}),
         ({"dimension": 70_000}, {"record_clip"}),
         ({"weights": (1, 1, 1, 1, 3)}, {"budget"}),
-        ({"num_wr_checks": 10}, {"pine_site", "pine_noise"}),
+        ({"num_wr_checks": 10}, {"pine_site", "pine_noise", "soundness"}),
+        ({"num_wr_checks": 1, "num_wr_successes": 1}, {"soundness"}),
+        ({"num_wr_successes": 96}, {"soundness"}),
+        ({"proofs": 1}, {"soundness"}),
+        ({"proofs_norm_equality": None}, {"soundness"}),
         (
             {"members": 3, "honest": 2, "noise_variance": 4, "dimension": 6 * 10**7},
             {"sum_slack", "record_clip", "budget"},
         ),
-        ({"clip": 2**31, "epsilon": 1e9}, {"pine_site", "record_clip", "budget"}),
+        (
+            {"clip": 2**31, "epsilon": 1e3},
+            {"pine_site", "soundness", "record_clip", "budget"},
+        ),
     ],
 )
 def test_each_failure_by_name(change, names):
@@ -134,15 +143,11 @@ def test_each_failure_by_name(change, names):
 
 
 def test_a_sum_beyond_half_the_modulus_wraps():
-    small = replace(SMALL, epsilon=1e18)
-    half = VARIANTS[small.variant].field.modulus // 2
+    half = VARIANTS[SMALL.variant].field.modulus // 2
     most = (half - 2 * 457) // 256 - 4
-    assert plan(replace(small, weights=(1, 1, 1, 1, most))).fits
-    result = plan(replace(small, weights=(1, 1, 1, 1, most + 1)))
-    assert failed(result) == {"no_wrap"}
-    bigger, coarser, *_ = (proposal.design for proposal in result.proposals)
-    assert bigger.variant == "Pine40HmacSha256Aes128"
-    assert coarser.clip == small.clip // 2
+    for weight, names in ((most, {"budget"}), (most + 1, {"budget", "no_wrap"})):
+        decided = checks(replace(SMALL, weights=(1, 1, 1, 1, weight)))
+        assert {check.name for check in decided if check.required and not check.ok} == names
 
 
 def test_exact_step_fails_beyond_two_to_53():
@@ -164,6 +169,9 @@ def test_exact_step_fails_beyond_two_to_53():
         {"dimension": 100_000},
         {"weights": (1, 1, 1, 1, 3)},
         {"variant": "Pine64", "proofs": None, "proofs_norm_equality": None, "rounds": 30},
+        {"num_wr_checks": 10},
+        {"num_wr_checks": 20, "num_wr_successes": 10, "proofs": 1, "rounds": 25},
+        {**FINE, "num_wr_successes": 1, "proofs": None, "proofs_norm_equality": None},
     ],
 )
 def test_proposals_fit_and_say_what_changes(change):
@@ -207,6 +215,68 @@ def test_a_proposal_in_a_smaller_field_has_more_proofs():
     )
 
 
+@pytest.mark.parametrize(
+    ("design", "weak", "words", "repaired"),
+    [
+        (
+            replace(SMALL, proofs=None, proofs_norm_equality=None),
+            "1 of norm equality with probability 2^-30.9",
+            "raise proofs_norm_equality (now 1, the default of Pine32HmacSha256Aes128)",
+            {"proofs_norm_equality": 3},
+        ),
+        (
+            replace(SMALL, proofs=3),
+            "3 of validity with 2^-64.3",
+            "raise proofs (now 3)",
+            {"proofs": 4},
+        ),
+        (
+            replace(HOSPITALS, num_wr_checks=20, num_wr_successes=20),
+            "20 of 20 wraparound checks with 2^-20.0",
+            "raise num_wr_successes (now 20) and with it num_wr_checks (now 20)",
+            {"num_wr_checks": 80, "num_wr_successes": 80},
+        ),
+        (
+            replace(HOSPITALS, num_wr_successes=50),
+            "50 of 100 wraparound checks with 2^-0.8",
+            "raise num_wr_successes (now 50)",
+            {"num_wr_successes": 97},
+        ),
+        (
+            replace(HOSPITALS, variant="Pine64", proofs=None, proofs_norm_equality=None),
+            "1 of norm equality with probability 2^-61.4",
+            "Pine64 fixes proofs_norm_equality (now 1), so take a variant that lets it be chosen",
+            {"variant": "Pine64HmacSha256Aes128", "proofs": 2, "proofs_norm_equality": 2},
+        ),
+    ],
+)
+def test_too_few_proofs_or_checks_are_refused_and_repaired(design, weak, words, repaired):
+    result = plan(design)
+    (check,) = result.failed
+    assert check.name == "soundness"
+    assert weak in check.explanation
+    assert words in check.explanation
+    assert f"2^-{LEAST_SOUNDNESS}" in check.explanation
+    proposal = result.proposals[0].design
+    assert proposal == replace(design, **repaired)
+    for name in repaired.keys() - {"variant"}:
+        less = getattr(proposal, name) - 1
+        assert "soundness" in failed(plan(replace(proposal, **{name: less})))
+
+
+def test_either_bound_decides_soundness():
+    long = replace(HOSPITALS, dimension=2**20, clip=2**10, scale_bits=0, epsilon=1e3)
+    assert long.noise_norm_bound > long.site_norm_bound
+    short = replace(long, noise_variance=4)
+    assert short.noise_norm_bound < short.site_norm_bound
+    stated = [
+        next(check.explanation for check in plan(design).checks if check.name == "soundness")
+        for design in (long, short)
+    ]
+    assert "validity with 2^-105.0" in stated[0]
+    assert "validity with 2^-105.3" in stated[1]
+
+
 def test_too_many_rounds_get_more_noise_or_fewer_rounds():
     design = replace(HOSPITALS, rounds=25)
     noisier, shorter = (proposal.design for proposal in plan(design).proposals)
@@ -229,7 +299,7 @@ def test_waste_is_advice():
 
 
 def test_small_noise_against_rounding_is_advice():
-    result = plan(replace(HOSPITALS, noise_variance=4, epsilon=1e9, rounds=1))
+    result = plan(replace(HOSPITALS, noise_variance=16, epsilon=1e3, rounds=1))
     assert result.fits
     assert {check.name for check in result.checks if not check.ok} == {"rounding"}
     assert result.epsilon_tight is None
@@ -257,8 +327,43 @@ def test_nothing_near_fits():
         {"delta": 0.0},
         {"epsilon": 0.0},
         {"epsilon": float("nan")},
+        {"epsilon": 1001.0},
+        {"delta": 1e-39},
+        {"honest": 1001},
+        {"num_wr_checks": 0},
+        {"num_wr_checks": 10_001},
+        {"num_wr_successes": 10_001},
+        {"clip": 2**128 + 1},
+        {"noise_variance": 10**5000},
+        {"dimension": 2**128 + 1},
+        {"rounds": 2**128 + 1},
+        {"record_bounds": (1, 1, 1, 1, 2**128 + 1)},
+        {"weights": (1, 1, 1, 1, 2**128 + 1)},
+        {"clip": 2**90},
     ],
 )
-def test_values_that_no_study_has_are_refused(change):
-    with pytest.raises(ParameterError):
+def test_values_that_no_study_has_are_refused_by_name(change):
+    with pytest.raises(ParameterError) as refused:
         replace(HOSPITALS, **change)
+    words = {"variant": "Pine16", "record_bounds": "record"}
+    assert any(words.get(name, name) in str(refused.value) for name in change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"honest": 1000, "members": 3},
+        {"dimension": 2**128},
+        {"noise_variance": 2**128, "scale_bits": 127},
+        {"record_bounds": (2**128,) * 5},
+        {"clip": 2**64, "noise_variance": 2**60, "honest": 1000},
+        {"rounds": 2**115, "epsilon": 1000.0, "delta": 2.0**-128},
+        {"num_wr_checks": 10_000, "num_wr_successes": 1},
+        {"epsilon": 1e-300},
+    ],
+)
+def test_extreme_designs_are_answered(change):
+    result = plan(replace(HOSPITALS, **change))
+    assert not result.fits
+    for proposal in result.proposals:
+        assert plan(proposal.design).fits

@@ -8,7 +8,7 @@ from troth.errors import NotFinal, OnceOnly, StateFileError
 from troth.ledger.bindings import rounds
 from troth.roles.aggregator import Aggregator, AggregatorState
 from troth.round.driver import Driver
-from troth.round.mail import BlobsWanted, Inbox
+from troth.round.mail import BlobsWanted, Inbox, Wanted
 from troth.round.transitions import State
 from troth.round.view import StudyView
 from troth.testing.small_study import Shape, constant, site_parties, small_study
@@ -164,9 +164,9 @@ def stepped(small, role, state, view):
     """One step of a role as the driver would make it, without any effect."""
     now = small.consortium.ledger.head().timestamp
     store = small.consortium.store
-    blobs: dict[bytes, bytes | None] = {}
+    blobs: dict[Wanted, bytes | None] = {}
     while True:
         try:
             return role.step(state, Inbox(view, now, blobs))
         except BlobsWanted as request:
-            blobs |= {w.digest: store.get(w.digest, max_size=w.max_size) for w in request.wanted}
+            blobs |= {w: store.get(w.digest, max_size=w.max_size) for w in request.wanted}

@@ -12,7 +12,7 @@ from troth.ledger.address import ZERO
 from troth.ledger.bindings import privacy_ledger, rounds
 from troth.roles.aggregator import Aggregator
 from troth.roles.verifying import read_envelopes
-from troth.round.mail import BlobsWanted, Inbox, Outbox
+from troth.round.mail import BlobsWanted, Inbox, Outbox, Wanted
 from troth.round.messages import MAX_MESSAGE
 from troth.round.transitions import State, table
 from troth.round.verdict import aggregate
@@ -64,13 +64,13 @@ def envelope_of(small, place):
     view = StudyView(small.study.study_id)
     for logged in small.consortium.ledger.events(0):
         view.apply(logged.event)
-    blobs: dict[bytes, bytes | None] = {}
+    blobs: dict[Wanted, bytes | None] = {}
     while True:
         try:
             return read_envelopes(small.study, view.current, Inbox(view, 0, blobs))[place]
         except BlobsWanted as request:
             store = small.consortium.store
-            blobs |= {w.digest: store.get(w.digest, max_size=w.max_size) for w in request.wanted}
+            blobs |= {w: store.get(w.digest, max_size=w.max_size) for w in request.wanted}
 
 
 def wraparound(pine, _, nonce, rand):
@@ -230,8 +230,8 @@ def test_a_share_that_was_not_committed_to_gets_no_attestation(tmp_path):
 class SecondPick(Aggregator):
     """Says that it accepts a report which does not verify."""
 
-    def _verdict(self, view, inbox):
-        return bytes(len(super()._verdict(view, inbox)))
+    def _verdict(self, state, view, inbox):
+        return bytes(len(super()._verdict(state, view, inbox)))
 
 
 def test_verdicts_that_differ_abort_before_anything_is_summed(tmp_path):

@@ -7,7 +7,8 @@ import pytest
 
 from troth.domain import terms as document
 from troth.errors import TermsError
-from troth.ledger.bindings import study_registry
+from troth.ledger.address import Address
+from troth.ledger.bindings import dataset_registry, study_registry
 from troth.ledger.bindings.structs import OnChainTerms
 from troth.roles import steward
 from troth.round.agreement import on_chain_terms, require_fit, study_id
@@ -23,6 +24,10 @@ def examined(finished, **changes):
         "proposal": small.study.study_id,
         "digest": terms.digest(),
         "integers": on_chain_terms(terms),
+        "versions": {
+            site.version: finished.ask(dataset_registry.version_of(site.version))
+            for site in on_chain_terms(terms).sites
+        },
     }
     return steward.examine(**{**known, **changes})
 
@@ -64,6 +69,16 @@ def test_another_document_digest_chain_or_id_is_refused(finished):
     ):
         with pytest.raises(TermsError, match=what):
             examined(finished, **changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("holder", Address(b"x" * 20)), ("lineage", bytes(32)), ("record_bound", 7)]
+)
+def test_a_version_that_was_registered_otherwise_is_refused(finished, name, value):
+    site = on_chain_terms(finished.small.study.terms).sites[0]
+    registered = finished.ask(dataset_registry.version_of(site.version))
+    with pytest.raises(TermsError, match="registered"):
+        examined(finished, versions={site.version: replace(registered, **{name: value})})
 
 
 def test_terms_that_do_not_fit_are_refused_before_anyone_approves(finished):

@@ -19,19 +19,15 @@ from troth.round.transcript import bits
 def envelope(finished):
     study = finished.small.study
     data = finished.blob(finished.round.reports[study.sites[0]])
-    return data, decode_envelope(data, study.where(1), study.reporters[0], 2)
+    return data, decode_envelope(data, study, 1, 0)
 
 
 def test_an_envelope_is_for_one_round_party_and_committee(finished, envelope):
     study, (data, found) = finished.small.study, envelope
     assert found.encode() == data
-    for where, reporter, holders in (
-        (study.where(2), study.reporters[0], 2),
-        (study.where(1), study.reporters[1], 2),
-        (study.where(1), study.reporters[0], 3),
-    ):
+    for number, place in ((2, 0), (1, 1), (1, 3)):
         with pytest.raises(DecodeError, match="envelope"):
-            decode_envelope(data, where, reporter, holders)
+            decode_envelope(data, study, number, place)
 
 
 @pytest.mark.parametrize(
@@ -50,23 +46,33 @@ def test_an_envelope_is_for_one_round_party_and_committee(finished, envelope):
 def test_an_envelope_with_one_field_changed_is_refused(finished, envelope, change):
     study, (_, found) = finished.small.study, envelope
     with pytest.raises(DecodeError):
-        decode_envelope(replace(found, **change).encode(), study.where(1), study.reporters[0], 2)
+        decode_envelope(replace(found, **change).encode(), study, 1, 0)
 
 
 def test_bytes_that_are_not_canonical_are_refused(finished, envelope):
     study, (data, _) = finished.small.study, envelope
     for broken in (data + b" ", data[:-1], data.replace(b":", b": ", 1), b"\xff" + data, b""):
         with pytest.raises(DecodeError):
-            decode_envelope(broken, study.where(1), study.reporters[0], 2)
+            decode_envelope(broken, study, 1, 0)
 
 
-def test_a_share_without_a_possible_size_is_refused(finished, envelope):
+def test_a_share_of_another_size_than_the_studys_is_refused(finished, envelope):
     study, (_, found) = finished.small.study, envelope
-    for size in (0, -1, 2**40):
+    for size in (0, -1, 1, found.shares[0].size + 1, 2**40):
         first = replace(found.shares[0], size=size)
         changed = replace(found, shares=(first, found.shares[1]))
-        with pytest.raises(DecodeError, match="size"):
-            decode_envelope(changed.encode(), study.where(1), study.reporters[0], 2)
+        with pytest.raises(DecodeError, match="bytes"):
+            decode_envelope(changed.encode(), study, 1, 0)
+
+
+def test_messages_stay_within_what_readers_fetch(finished):
+    study, view = finished.small.study, finished.round
+    for site in study.sites:
+        assert len(finished.blob(view.reports[site])) <= study.envelope_limit
+    for member in study.committee:
+        assert len(finished.blob(view.noise_lists[member])) <= study.noise_list_limit
+        assert len(finished.blob(view.files[member])) <= study.verifier_file_limit
+    assert len(finished.blob(view.model_digest)) == study.model_size
 
 
 def test_a_noise_list_has_exactly_the_agreed_candidates():

@@ -27,12 +27,7 @@ def verify_reports(round_: RoundEvidence) -> dict[int, Envelope]:
     for place, digest in _digests(round_).items():
         data = round_.require(digest, "envelope")
         try:
-            found[place] = decode_envelope(
-                data,
-                round_.where,
-                round_.study.reporters[place],
-                len(round_.study.committee),
-            )
+            found[place] = decode_envelope(data, round_.study, round_.view.number, place)
         except DecodeError:
             continue
     return found

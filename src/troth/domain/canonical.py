@@ -14,7 +14,7 @@ from troth.errors import DecodeError
 
 MAX_DEPTH = 32
 _SAFE = 2**53
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_TOKEN = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
 
 
 def encode(value: Any) -> bytes:
@@ -49,17 +49,24 @@ def decode(data: bytes, what: str) -> Any:
 
 
 def _depth(data: bytes) -> int:
-    """How deep the brackets outside of strings nest.
+    """How deep the brackets outside of strings nest, or `MAX_DEPTH` + 1 for anything deeper.
 
     Counted before parsing: Python's parser recurses, and a library that raises the recursion limit
-    turns a deep document into a crash of the interpreter.
+    turns a deep document into a crash of the interpreter. One pass, whatever the bytes are.
     """
     deepest = depth = 0
-    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
-        return deepest
-    for bracket in re.finditer(rb"[\[\]{}]", _STRING.sub(b"", data)):
-        depth += 1 if bracket.group() in b"[{" else -1
-        deepest = max(deepest, depth)
+    in_string = False
+    for token in _TOKEN.finditer(data):
+        mark = token.group()
+        if mark == b'"':
+            in_string = not in_string
+        elif not in_string and mark in (b"[", b"{"):
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > MAX_DEPTH:
+                return deepest
+        elif not in_string and mark in (b"]", b"}"):
+            depth -= 1
     return deepest
 
 

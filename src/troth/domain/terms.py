@@ -189,7 +189,7 @@ def check(terms: Terms) -> None:
     Raises:
         TermsError: the first field that does not hold.
     """
-    for rules in (_names, _parties, _integers, _limits, _model):
+    for rules in (_names, _parties, _integers, _windows, _limits, _model):
         for where, holds, problem in rules(terms):
             if not holds:
                 raise TermsError(where, problem)
@@ -252,6 +252,17 @@ def _integers(terms: Terms) -> Iterator[_Rule]:
             if isinstance(number, int):
                 least = 0 if field.name in ("max_aborts", "scale_bits") else 1
                 yield part + field.name, number >= least, f"is {number}, must be >= {least}"
+
+
+def _windows(terms: Terms) -> Iterator[_Rule]:
+    """Each step's window takes three times the transactions of the step, a second each.
+
+    A round whose windows pass before everybody can be on the chain names honest members as silent.
+    """
+    least = 3 * (len(terms.sites) + len(terms.committee) + 1)
+    for field in dataclasses.fields(terms.windows):
+        seconds = getattr(terms.windows, field.name)
+        yield f"windows.{field.name}", seconds >= least, f"is {seconds} s, needs {least} or more"
 
 
 def _limits(terms: Terms) -> Iterator[_Rule]:

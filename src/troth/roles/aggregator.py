@@ -95,10 +95,10 @@ class Aggregator:
         view = inbox.view.current
         if state.key and state.round < view.number:
             return self._forget(state, inbox)
-        self._require_own_secrets(state, view)
         late = view.deadline and inbox.now > view.deadline
         if late and view.state in table().timeouts:
             return Outbox(state, posts=(self._call(rounds.expire, view),))
+        self._require_own_secrets(state, view)
         posted, step = self._steps[view.state]
         if late or (posted and self.account in getattr(view, posted)):
             return self._move_on(state, view, late=bool(late))
@@ -160,6 +160,8 @@ class Aggregator:
     def _deliver(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
         require_reserved(self.study, view)
         opened = self._opened(state, view, inbox)
+        if inbox.lacking and self._patient(self.study.terms.windows.deliver, view, inbox):
+            return Outbox(state)
         bitmap = sum(1 << place for place in opened)
         return Outbox(state, posts=(self._call(rounds.deliver, view, bitmap),))
 
@@ -179,19 +181,16 @@ class Aggregator:
 
     def _confirm_files(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
         own, _ = self._verified(state, view, inbox)
-        files = read_files(self.study, view, inbox)
+        files = read_files(self.study, view, own, inbox)
         fetched = sum(1 << member for member, file in enumerate(files) if file is not None)
-        fetched |= 1 << self.index
         complete = fetched == (1 << len(files)) - 1
-        # Others may still be uploading: an incomplete answer waits for half the window.
-        patient = inbox.now + self.study.terms.windows.confirm_files // 2 <= view.deadline
-        if not complete and patient:
+        if not complete and self._patient(self.study.terms.windows.confirm_files, view, inbox):
             return Outbox(state, puts=(own.encode(),))
         post = self._call(rounds.confirm_files, view, fetched)
         return Outbox(state, puts=(own.encode(),), posts=(post,))
 
     def _judge(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
-        codes = self._verdict(view, inbox)
+        codes = self._verdict(state, view, inbox)
         return Outbox(state, posts=(self._call(rounds.judge, view, codes),))
 
     def _commit_sum(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
@@ -210,7 +209,7 @@ class Aggregator:
         return Outbox(state, puts=(share,), posts=(post,))
 
     def _attest(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
-        model = followed_model(self.study, view, inbox)
+        model = followed_model(self.study, view, inbox, self.account)
         if model is None:
             return Outbox(state)
         encoded = model.encode()
@@ -230,14 +229,19 @@ class Aggregator:
         return Outbox(state)
 
     def _forget(self, state: AggregatorState, inbox: Inbox) -> Sent:
-        """After a round: erase its secrets and this member's sealed shares."""
+        """After a round: erase its secrets, and the shares that were sealed to this member.
+
+        Only what opened under the round's key is deleted from the store: an envelope may name
+        anybody's blob as its share.
+        """
+        self._memo = None
         view = inbox.view.rounds[state.round]
         envelopes = read_envelopes(self.study, view, inbox)
         sealed = tuple(
-            envelope.shares[self.study.share_of(place, self.index)].digest
-            for place, envelope in envelopes.items()
+            envelopes[place].shares[self.study.share_of(place, self.index)].digest
+            for place in self._opened(state, view, inbox)
         )
-        return Outbox(AggregatorState(round=state.round), deletes=sealed)
+        return Outbox(AggregatorState(round=state.round), deletes=sealed, forget=True)
 
     # What follows from the ledger, the store and the member's keys.
 
@@ -246,6 +250,10 @@ class Aggregator:
 
     def _call(self, function: Callable[..., Call[Any]], view: RoundView, *arguments: Any) -> Any:
         return function(self.study.study_id, view.number, *arguments)
+
+    def _patient(self, window: int, view: RoundView, inbox: Inbox) -> bool:
+        """Half a window long, what is not served yet may still come: nobody is denied by haste."""
+        return inbox.now + window // 2 <= view.deadline
 
     def _require_own_secrets(self, state: AggregatorState, view: RoundView) -> None:
         """A round's secrets exist once: neither lost while it runs nor made anew after it."""
@@ -288,27 +296,28 @@ class Aggregator:
             self._memo = (view.number, made)
         return self._memo[1]
 
-    def _files(self, view: RoundView, inbox: Inbox) -> list[VerifierFile]:
+    def _files(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> list[VerifierFile]:
         """All verifier files, which every member has confirmed to have."""
-        files = [file for file in read_files(self.study, view, inbox) if file is not None]
+        own, _ = self._verified(state, view, inbox)
+        files = [file for file in read_files(self.study, view, own, inbox) if file is not None]
         if len(files) != len(self.study.committee):
             raise BlobMissing("of a verifier file that was confirmed")
         return files
 
-    def _verdict(self, view: RoundView, inbox: Inbox) -> bytes:
+    def _verdict(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> bytes:
         return verdict(
             self.study,
             present=view.present,
             delivered=view.delivered,
             envelopes=read_envelopes(self.study, view, inbox),
-            files=self._files(view, inbox),
+            files=self._files(state, view, inbox),
         )
 
     def _aggregate_share(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> bytes:
         """This member's sum over S; refused before the charge is settled and final."""
         require_settled(self.study, view)
-        if accepted_set(self._verdict(view, inbox)) != view.accepted:
+        if accepted_set(self._verdict(state, view, inbox)) != view.accepted:
             raise NotFinal(f"round {view.number}: the accepted set is not what follows; no sum")
         _, states = self._verified(state, view, inbox)
-        outputs = output_shares(self.study, view.accepted, self._files(view, inbox), states)
+        outputs = output_shares(self.study, view.accepted, self._files(state, view, inbox), states)
         return aggregate_share(self.study, view.accepted, outputs)

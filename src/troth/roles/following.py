@@ -3,35 +3,52 @@
 Members and sites run the same code; the step itself (`round/step.py`) is an auditor's too.
 """
 
+from troth.errors import DecodeError, EncodingError, ParameterError
 from troth.learning.model import Model
+from troth.ledger.address import Address
 from troth.round.mail import Inbox, Wanted
-from troth.round.messages import MAX_MESSAGE
 from troth.round.step import next_model
 from troth.round.study import Study
 from troth.round.transcript import sum_digest
 from troth.round.view import RoundView
 
 
-def current_model(study: Study, inbox: Inbox) -> Model | None:
-    """The model after the last final round; None while nobody serves its bytes."""
+def current_model(study: Study, inbox: Inbox, account: Address) -> Model | None:
+    """The model after the last final round.
+
+    None while nobody serves its bytes, and for ever when a majority finalised another model than
+    this party attested, or something that is no model of the study: it goes no further with them.
+    """
+    dimension = study.terms.model.dimension
     finals = inbox.view.finals
     if not finals:
-        return Model.zeros(study.terms.model.dimension)
-    (data,) = inbox.take([Wanted(finals[-1].model_digest, MAX_MESSAGE)])
-    return None if data is None else Model.decode(data)
+        return Model.zeros(dimension)
+    last = finals[-1]
+    if last.attestations.get(account, last.model_digest) != last.model_digest:
+        return None
+    (data,) = inbox.take([Wanted(last.model_digest, study.model_size)])
+    try:
+        model = Model.decode(data or b"")
+    except DecodeError:
+        return None
+    return model if model.dimension == dimension else None
 
 
-def followed_model(study: Study, view: RoundView, inbox: Inbox) -> Model | None:
+def followed_model(study: Study, view: RoundView, inbox: Inbox, account: Address) -> Model | None:
     """The model that follows from a published round.
 
     None while a blob cannot be fetched, and for ever when a member published another share than it
-    had committed to: then nobody honest attests, and the round ends without a majority.
+    had committed to, or the shares give no sum that the model can take: then nobody honest attests,
+    and the round ends without a majority.
     """
     shares = _published_shares(study, view, inbox)
-    model = current_model(study, inbox)
+    model = current_model(study, inbox, account)
     if shares is None or model is None:
         return None
-    return next_model(study, view.accepted, shares, model)
+    try:
+        return next_model(study, view.accepted, shares, model)
+    except (DecodeError, EncodingError, ParameterError):
+        return None
 
 
 def _published_shares(study: Study, view: RoundView, inbox: Inbox) -> list[bytes] | None:

@@ -4,10 +4,11 @@ The inbox holds final events only, so what these functions find there is final.
 """
 
 from troth.errors import NotFinal
+from troth.privacy.dp.accounting import nano_rho_budget
 from troth.privacy.dp.price import nano_rho
 from troth.round.study import Study
 from troth.round.transcript import bits
-from troth.round.view import RoundView
+from troth.round.view import RoundView, StudyView
 
 
 def require_reserved(study: Study, view: RoundView) -> None:
@@ -26,6 +27,19 @@ def require_settled(study: Study, view: RoundView) -> None:
         NotFinal: a settlement is missing or smaller than the price that the terms give.
     """
     _require_charged(study, view, view.settled, "settled")
+
+
+def within_promise(study: Study, view: StudyView, place: int) -> bool:
+    """Whether one more report keeps this study's charges on the site's lineage within its ε.
+
+    The terms promise ε for the rounds that become final. Rounds that abort after their charge was
+    settled cost as much, and the budget of a lineage may allow more than this study promised: so a
+    site looks itself.
+    """
+    lineage = bytes.fromhex(study.terms.sites[place].lineage[2:])
+    spent = sum(entry.settled.get(lineage, 0) for entry in view.rounds.values())
+    promised = nano_rho_budget(study.terms.privacy.epsilon, study.terms.privacy.delta)
+    return spent + round_price(study, place) <= promised
 
 
 def round_price(study: Study, place: int) -> int:

@@ -29,14 +29,22 @@ _SHARING_TRIES = 16
 
 
 def round_keys(study: Study, view: RoundView, inbox: Inbox) -> list[HpkePublicKey] | None:
-    """Every member's HPKE key of this round, in committee order; None: one is not to be had."""
-    wanted = (Wanted(view.hpke_keys[member], PUBLIC_KEY_SIZE) for member in study.committee)
+    """Every member's HPKE key of this round, in committee order; None: one is not there yet.
+
+    Half a window long a reporter waits for a key. After that, and at once for bytes that are no
+    key, it seals that member's shares to nobody: reporting is its own duty, and a member without
+    a key must be the one that stands there unable to open.
+    """
+    wanted = [Wanted(view.hpke_keys[member], PUBLIC_KEY_SIZE) for member in study.committee]
+    patient = inbox.now + study.terms.windows.report // 2 <= view.deadline
     keys = []
     for encoded in inbox.take(wanted):
+        if encoded is None and patient:
+            return None
         try:
             keys.append(HpkePublicKey(encoded or b""))
         except DecodeError:
-            return None
+            keys.append(HpkeKeyPair.generate().public)
     return keys
 
 

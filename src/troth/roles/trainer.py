@@ -18,7 +18,7 @@ from troth.learning.model import Model
 from troth.ledger.address import Address
 from troth.ledger.bindings import rounds
 from troth.roles.following import current_model, followed_model
-from troth.roles.preconditions import require_reserved
+from troth.roles.preconditions import require_reserved, within_promise
 from troth.roles.reporting import (
     RandomBytes,
     Report,
@@ -87,7 +87,8 @@ class Trainer:
 
     def _may_report(self, view: RoundView, inbox: Inbox) -> bool:
         enrolled = bool(view.enrolled >> self.place & 1)
-        return enrolled and self.account not in view.reports and inbox.now <= view.deadline
+        open_to_us = enrolled and self.account not in view.reports and inbox.now <= view.deadline
+        return open_to_us and within_promise(self.study, inbox.view, self.place)
 
     def _may_attest(self, view: RoundView, inbox: Inbox) -> bool:
         accepted = bool(view.accepted >> self.place & 1)
@@ -108,7 +109,7 @@ class Trainer:
     def _make(self, view: RoundView, inbox: Inbox) -> Report | None:
         """A fresh report, or None while the model or a member's key cannot be fetched."""
         keys = round_keys(self.study, view, inbox)
-        model = current_model(self.study, inbox)
+        model = current_model(self.study, inbox, self.account)
         if keys is None or model is None:
             return None
         return make_report(
@@ -124,7 +125,7 @@ class Trainer:
         )
 
     def _attest(self, state: TrainerState, view: RoundView, inbox: Inbox) -> Outbox[TrainerState]:
-        model = followed_model(self.study, view, inbox)
+        model = followed_model(self.study, view, inbox, self.account)
         if model is None:
             return Outbox(state)
         post = rounds.attest(self.study.study_id, view.number, digest(model.encode()))

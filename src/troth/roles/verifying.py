@@ -6,13 +6,12 @@ has to be kept.
 
 from collections.abc import Mapping
 
-from troth.errors import DecodeError, ReportRejected
+from troth.errors import BlobMissing, DecodeError, ReportRejected
 from troth.ledger.address import Address
 from troth.privacy.secagg.messages import InputShare, OutputShare, VerifierState
 from troth.roles.reporting import open_share
 from troth.round.mail import Inbox, Wanted
 from troth.round.messages import (
-    MAX_MESSAGE,
     VERIFIER_FILE_FORMAT,
     Envelope,
     VerifierEntry,
@@ -31,19 +30,16 @@ from troth.storage.keys import HpkeKeyPair
 def read_envelopes(study: Study, view: RoundView, inbox: Inbox) -> dict[int, Envelope]:
     """The envelopes of the present places; one that is missing or does not decode is left out."""
     digests = dict(_envelope_digests(study, view, inbox))
-    blobs = inbox.take(Wanted(digest, MAX_MESSAGE) for digest in digests.values())
+    limit = study.envelope_limit
+    blobs = inbox.take(Wanted(digest, limit, keep=True) for digest in digests.values())
     found = {}
     for place, data in zip(digests, blobs, strict=True):
         if data is None:
             continue
-        reporter = study.reporters[place]
         try:
-            envelope = decode_envelope(
-                data, study.where(view.number), reporter, len(study.committee)
-            )
+            found[place] = decode_envelope(data, study, view.number, place)
         except DecodeError:
             continue
-        found[place] = envelope
     return found
 
 
@@ -56,7 +52,8 @@ def _envelope_digests(study: Study, view: RoundView, inbox: Inbox) -> list[tuple
     ]
     candidates = study.terms.privacy.noise_candidates
     members = [member for member in study.committee if member in view.noise_lists]
-    lists = inbox.take(Wanted(view.noise_lists[member], MAX_MESSAGE) for member in members)
+    limit = study.noise_list_limit
+    lists = inbox.take(Wanted(view.noise_lists[member], limit, keep=True) for member in members)
     for member, data in zip(members, lists, strict=True):
         try:
             listed = decode_noise_list(data or b"", candidates)
@@ -80,7 +77,7 @@ def open_shares(
         place: envelope.shares[study.share_of(place, index)]
         for place, envelope in envelopes.items()
     }
-    blobs = inbox.take(Wanted(share.digest, share.size) for share in listed.values())
+    blobs = inbox.take(Wanted(share.digest, share.size, keep=True) for share in listed.values())
     opened = {}
     for place, sealed in zip(listed, blobs, strict=True):
         body = open_share(study, envelopes[place], place, member, keys, sealed)
@@ -102,11 +99,17 @@ def verify_shares(
     Args:
         study: the study.
         view: the round, keyed.
-        envelopes: by place; every delivered place is there.
+        envelopes: by place.
         bodies: the member's encoded input shares, by place.
         member: whose file it is.
         verify_key: the round's.
+
+    Raises:
+        BlobMissing: something that this member had opened is not to be had any more.
     """
+    for place in bits(view.delivered):
+        if place not in bodies:
+            raise BlobMissing(f"of the report at place {place}, which was delivered,")
     index = study.committee.index(member)
     every = nonces(study, study.where(view.number), view.heads_digest)
     entries, states = [], {}
@@ -128,17 +131,24 @@ def verify_shares(
     return VerifierFile(VERIFIER_FILE_FORMAT, member, tuple(entries)), states
 
 
-def read_files(study: Study, view: RoundView, inbox: Inbox) -> list[VerifierFile | None]:
-    """Every member's verifier file, in committee order; None where it cannot be had."""
+def read_files(
+    study: Study, view: RoundView, own: VerifierFile, inbox: Inbox
+) -> list[VerifierFile | None]:
+    """Every member's verifier file, in committee order; None where it cannot be had.
+
+    The member's own is the one it computed: it asks nobody for that.
+    """
     places = tuple(bits(view.delivered))
-    wanted = (Wanted(view.files[member], MAX_MESSAGE) for member in study.committee)
-    files: list[VerifierFile | None] = []
-    for member, data in zip(study.committee, inbox.take(wanted), strict=True):
+    limit = study.verifier_file_limit
+    others = [member for member in study.committee if member != own.member]
+    wanted = (Wanted(view.files[member], limit, keep=True) for member in others)
+    files: dict[bytes, VerifierFile | None] = {own.member: own}
+    for member, data in zip(others, inbox.take(wanted), strict=True):
         try:
-            files.append(decode_verifier_file(data or b"", member, places))
+            files[member] = decode_verifier_file(data or b"", member, places)
         except DecodeError:
-            files.append(None)
-    return files
+            files[member] = None
+    return [files[member] for member in study.committee]
 
 
 def output_shares(

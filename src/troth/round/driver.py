@@ -6,79 +6,118 @@ stopped anywhere in between finds its state, does the same again, and is refused
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from troth.errors import BlobMismatch, BlobMissing, ContractRefused, RoundError, StorageError
+from troth.errors import (
+    ContractRefused,
+    RoundError,
+    StateFileError,
+    StorageError,
+    TrothError,
+)
 from troth.ledger.account import Account
 from troth.ledger.client import DevelopmentLedger, Ledger
-from troth.ledger.records import LoggedEvent, Receipt
-from troth.round.mail import BlobsWanted, Inbox, Outbox, Role
+from troth.ledger.records import BlockRef, LoggedEvent, Receipt
+from troth.round.mail import BlobsWanted, Inbox, Outbox, Role, Wanted
 from troth.round.view import StudyView
 from troth.storage import state_file
-from troth.storage.blobs import BlobStore
+from troth.storage.blobs import BlobStore, LocalBlobs
 
 S = TypeVar("S")
-# Somebody else, we before a crash, or the clock was faster: the view will show it.
-_OVERTAKEN = ("AlreadyPosted", "WrongState", "WrongRound", "TooLate", "TooEarly")
-_MOST_WAITING = 100
+_MOST_WAITING = 20
 
 
 class Party(Generic[S]):
-    """A role with its account and its state file."""
+    """A role with its account, its state file and its own copies of blobs that it must not lose."""
 
     def __init__(self, role: Role[S], account: Account, path: Path) -> None:
         self.role = role
         self.account = account
         self._path = path
+        self._kept = LocalBlobs(path.with_name("kept"))
         saved = state_file.read(path)
         self.state = role.initial if saved is None else role.decode(saved)
-        self._sent: set[bytes] = set()
+        self._sent: dict[bytes, BlockRef] = {}
+        self.trouble: TrothError | None = None
+        """Why the last step did nothing, where that is not just waiting."""
 
     def tick(self, ledger: Ledger, store: BlobStore, view: StudyView, now: int) -> list[Receipt]:
-        """One step of the role and its effects; the receipts of what was sent."""
-        outbox = self._step(store, view, now)
-        if outbox.state != self.state:
-            state_file.write(self._path, self.role.encode(outbox.state))
-            self.state = outbox.state
-        for blob in outbox.puts:
-            store.put(blob)
+        """One step of the role and its effects; the receipts of what was sent.
+
+        What others did (a contract that refuses, a store that fails) makes a party wait, never end:
+        deadlines decide. So does its own refusal to go on (`RoundError`, `StateFileError`).
+        """
+        self.trouble = None
+        try:
+            outbox = self._step(store, view, now)
+            self._save(outbox.state)
+            for blob in outbox.puts:
+                store.put(blob)
+        except (RoundError, StateFileError, StorageError) as problem:
+            self.trouble = problem
+            return []
         receipts = [self._send(ledger, call) for call in outbox.posts]
-        for digest in outbox.deletes:
-            store.delete(digest)
+        self._forget(store, outbox)
         return [receipt for receipt in receipts if receipt is not None]
 
     def _step(self, store: BlobStore, view: StudyView, now: int) -> Outbox[S]:
-        blobs: dict[bytes, bytes | None] = {}
+        blobs: dict[Wanted, bytes | None] = {}
         while True:
             try:
                 return self.role.step(self.state, Inbox(view, now, blobs))
             except BlobsWanted as request:
-                for item in request.wanted:
-                    blobs[item.digest] = _fetch(store, item.digest, item.max_size)
+                blobs.update({item: self._fetch(store, item) for item in request.wanted})
+
+    def _save(self, state: S) -> None:
+        if state != self.state:
+            state_file.write(self._path, self.role.encode(state))
+            self.state = state
+
+    def _fetch(self, store: BlobStore, item: Wanted) -> bytes | None:
+        """A blob, or None when nobody serves it whole: whose fault that is, others decide."""
+        if item.keep:
+            try:
+                return self._kept.get(item.digest, max_size=item.max_size)
+            except StorageError:
+                pass  # not kept yet
+        try:
+            data = store.get(item.digest, max_size=item.max_size)
+        except StorageError:
+            return None
+        if item.keep:
+            self._kept.put(data)
+        return data
 
     def _send(self, ledger: Ledger, call: Any) -> Receipt | None:
-        """Send a call once; a call that waits for finality is not sent again meanwhile."""
+        """Send a call once; it is not sent again while the block that it is in stands."""
         data = call.encode()
-        if data in self._sent:
+        block = self._sent.get(data)
+        if block is not None and _stands(ledger, block):
             return None
         try:
             receipt = ledger.send(self.account, call)
         except ContractRefused as refused:
-            if refused.name in _OVERTAKEN:
-                return None
-            raise
-        self._sent.add(data)
+            self.trouble = refused
+            return None
+        self._sent[data] = receipt.block
         return receipt
 
+    def _forget(self, store: BlobStore, outbox: Outbox[S]) -> None:
+        for digest in outbox.deletes:
+            try:
+                store.delete(digest)
+            except StorageError as problem:
+                self.trouble = problem
+        if outbox.forget:
+            self._kept.clear()
 
-def _fetch(store: BlobStore, digest: bytes, max_size: int) -> bytes | None:
-    """A blob, or None when nobody serves it whole: whose fault that is, the protocol decides."""
-    try:
-        return store.get(digest, max_size=max_size)
-    except (BlobMissing, BlobMismatch, StorageError):
-        return None
+
+def _stands(ledger: Ledger, block: BlockRef) -> bool:
+    """Whether a block that was the head once is still part of the chain."""
+    head = ledger.head().number
+    return block.number <= head and ledger.block(block.number).ref.hash == block.hash
 
 
 @dataclass
@@ -91,7 +130,9 @@ class Driver:
     parties: Sequence[Party[Any]]
     observe: Callable[[LoggedEvent], None] = lambda _: None
     """Told every final event of the ledger, in order."""
-    _next_block: int = 0
+    newest: int = 0
+    """The newest block that matters: with something in it that was sent, or a moved clock."""
+    _next_block: int = field(default=0, init=False)
 
     def refresh(self) -> None:
         """Fold the events that have become final since the last time."""
@@ -105,6 +146,7 @@ class Driver:
         """One step of one party, on what is final now; the receipts of what it sent."""
         now = self.ledger.final().timestamp
         receipts = party.tick(self.ledger, self.store, self.view, now)
+        self.newest = max([self.newest, *(receipt.block.number for receipt in receipts)])
         self.refresh()
         return receipts
 
@@ -125,7 +167,8 @@ def run(
         RoundError: nobody has anything to do, and no deadline would change that.
     """
     receipts: list[Receipt] = []
-    waiting = 0
+    waiting = stuck = 0
+    driver.newest = ledger.head().number
     driver.refresh()
     while True:
         for party in driver.parties:
@@ -135,16 +178,23 @@ def run(
             receipts += sent
             waiting = 0 if sent else waiting + 1
         if waiting < len(driver.parties):
+            stuck = 0
             continue
-        if waiting > _MOST_WAITING * len(driver.parties):
-            raise RoundError("every party waits, and no deadline is left to pass")
-        _pass_time(driver, ledger)
+        stuck = 0 if _pass_time(driver, ledger) else stuck + 1
+        if stuck > _MOST_WAITING:
+            troubles = {str(party.trouble) for party in driver.parties if party.trouble}
+            why = "; ".join(sorted(troubles)) or "nobody says why"
+            raise RoundError(f"every party waits, and no deadline is left to pass: {why}")
 
 
-def _pass_time(driver: Driver, ledger: DevelopmentLedger) -> None:
-    if ledger.final().number < ledger.head().number:
+def _pass_time(driver: Driver, ledger: DevelopmentLedger) -> bool:
+    """Move time on; whether something was still to become final, or a deadline still ahead."""
+    if ledger.final().number < driver.newest:
         ledger.advance(1)
+        ahead = True
     else:
         left = driver.view.current.deadline - ledger.head().timestamp
-        ledger.advance(max(1, (left + 1) // 2))
+        driver.newest = ledger.advance(max(1, (left + 1) // 2)).number
+        ahead = left >= 0
     driver.refresh()
+    return ahead

@@ -22,6 +22,9 @@ class Wanted:
     digest: bytes
     max_size: int
     """Bytes; a longer blob is not read."""
+    keep: bool = False
+    """Whether the party keeps a copy until it forgets the round: what it has confirmed to have must
+    not vanish with the store."""
 
 
 class BlobsWanted(Exception):  # noqa: N818 - a request, not an error
@@ -39,8 +42,14 @@ class Inbox:
     view: StudyView
     now: int
     """Timestamp of the newest final block, in seconds."""
-    blobs: Mapping[bytes, bytes | None]
-    """Blobs looked for so far, by digest; None: nobody serves it (or not within its size)."""
+    blobs: Mapping[Wanted, bytes | None]
+    """Blobs looked for so far; None: nobody serves it within its size. By the whole request, so
+    that one reporter's announced size says nothing about another's blob."""
+
+    @property
+    def lacking(self) -> bool:
+        """Whether something that was looked for is not to be had now."""
+        return None in self.blobs.values()
 
     def take(self, wanted: Iterable[Wanted]) -> tuple[bytes | None, ...]:
         """The blobs asked for, in order; None where nobody serves one.
@@ -49,10 +58,10 @@ class Inbox:
             BlobsWanted: some were not looked for yet; the driver looks and steps again.
         """
         asked = tuple(wanted)
-        missing = tuple(item for item in asked if item.digest not in self.blobs)
+        missing = tuple(item for item in asked if item not in self.blobs)
         if missing:
             raise BlobsWanted(missing)
-        return tuple(self.blobs[item.digest] for item in asked)
+        return tuple(self.blobs[item] for item in asked)
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,8 @@ class Outbox(Generic[S]):
     """Calls to send to the ledger."""
     deletes: tuple[bytes, ...] = ()
     """Digests of blobs that nobody needs any more."""
+    forget: bool = False
+    """Whether the party's own copies go too."""
 
 
 class Role(Protocol[S]):

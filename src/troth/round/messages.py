@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from troth.domain import records
 from troth.errors import DecodeError
 from troth.ledger.address import Address
+from troth.round.study import Study
 from troth.round.transcript import Reporter, RoundId
 
 ENVELOPE_FORMAT = "troth/envelope/v1"
@@ -90,26 +91,30 @@ def envelope(
     )
 
 
-def decode_envelope(data: bytes, where: RoundId, reporter: Reporter, holders: int) -> Envelope:
-    """Read the envelope that ``reporter`` posted in ``where``; one for anybody else is refused.
+def decode_envelope(data: bytes, study: Study, number: int, place: int) -> Envelope:
+    """Read the envelope that was posted for a place in a round; one for anybody else is refused.
+
+    A share of any other size than the study's is refused too, so that a reader knows beforehand
+    how much it will fetch.
 
     Raises:
         DecodeError: not canonical, of another round or party, or not one share for each holder.
     """
+    sizes = [study.share_size(place, share) for share in range(len(study.committee))]
     found = records.decode(Envelope, data, "envelope")
     if found.format != ENVELOPE_FORMAT:
         raise DecodeError(f"envelope: unknown format {found.format!r}")
-    if found.where != where:
+    if found.where != study.where(number):
         raise DecodeError("envelope: made for another chain, contract, study or round")
-    if found.reporter != reporter:
+    if found.reporter != study.reporters[place]:
         raise DecodeError("envelope: the party in it is not the one that posted it")
-    if not len(found.commitments) == len(found.shares) == holders:
-        raise DecodeError(f"envelope: not one commitment and one share for each of {holders}")
+    if not len(found.commitments) == len(found.shares) == len(sizes):
+        raise DecodeError(f"envelope: not one commitment and one share for each of {len(sizes)}")
     if any(len(commitment) != 32 for commitment in found.commitments):
         raise DecodeError("envelope: a commitment is not 32 bytes")
-    for share in found.shares:
-        if len(share.digest) != 32 or not 0 < share.size <= MAX_MESSAGE:
-            raise DecodeError("envelope: a share has no digest or an impossible size")
+    for share, size in zip(found.shares, sizes, strict=True):
+        if len(share.digest) != 32 or share.size != size:
+            raise DecodeError(f"envelope: a share without a digest, or not of {size} bytes")
     return found
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from troth.domain.terms import Terms
+from troth.learning.model import Model
 from troth.ledger.address import Address
 from troth.privacy.secagg.pine import Pine
 from troth.round.transcript import Reporter, RoundId
+from troth.storage.seal import sealed_size
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,31 @@ class Study:
 
     def _owner(self, place: int) -> int:
         return (place - len(self.sites)) // self.terms.privacy.noise_candidates
+
+    def share_size(self, place: int, share: int) -> int:
+        """Bytes of a sealed share; an envelope that announces another size is undecodable."""
+        return sealed_size(self.pine(place).input_share_size(share), 1)
+
+    @property
+    def envelope_limit(self) -> int:
+        """Bytes that no envelope exceeds: hexadecimal, with a word for every field."""
+        shares = len(self.committee)
+        return 1024 + 512 * shares + 2 * self.site_pine.public_share_size
+
+    @property
+    def noise_list_limit(self) -> int:
+        """Bytes that no noise list exceeds."""
+        return 256 + 128 * self.terms.privacy.noise_candidates
+
+    @property
+    def verifier_file_limit(self) -> int:
+        """Bytes that no verifier file exceeds."""
+        return 512 + len(self.reporters) * (128 + 2 * self.site_pine.verifier_share_size)
+
+    @property
+    def model_size(self) -> int:
+        """Bytes of an encoded model."""
+        return len(Model.zeros(self.terms.model.dimension).encode())
 
     @cached_property
     def site_pine(self) -> Pine:

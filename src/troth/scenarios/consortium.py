@@ -89,6 +89,10 @@ class Consortium:
         (event,) = (entry.event for entry in receipt.events)
         if not isinstance(event, study_registry.StudyProposed):
             raise LedgerError(f"proposing a study gave {event}")
+        versions = {
+            site.version: self.ledger.call(dataset_registry.version_of(site.version))
+            for site in integers.sites
+        }
         for organisation in self.organisations:
             examined, _ = steward.examine(
                 self.store.get(digest, max_size=len(document)),
@@ -97,6 +101,7 @@ class Consortium:
                 proposal=event.study_id,
                 digest=event.terms_digest,
                 integers=integers,
+                versions=versions,
             )
             member = organisation.account
             for call in steward.approvals(examined, event.study_id, member.address):

@@ -19,6 +19,7 @@ def pooled(data: HospitalData) -> float:
     everything = Records(
         np.concatenate([hospital.rows for hospital in data.hospitals]),
         np.concatenate([hospital.labels for hospital in data.hospitals]),
+        np.concatenate([hospital.numbers for hospital in data.hospitals]),
     )
     return _converged(everything, data.public)
 

@@ -69,6 +69,12 @@ class Records:
     """float64 of shape (n, 31): 30 standardised features and the intercept's 1."""
     labels: NDArray[np.int64]
     """int64 of shape (n,): 1 benign, 0 malignant."""
+    numbers: NDArray[np.int64]
+    """int64 of shape (n,): the number that each record has and keeps, whichever others are there.
+
+    Rounding coins belong to it. Numbering records by position would move the coins of every later
+    record when one is taken out, and with them the sum by more than one record's share.
+    """
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -126,7 +132,9 @@ def load(seed: int, split: SplitParameters = SplitParameters()) -> HospitalData:
     )
 
     def records(chosen: NDArray[np.int64]) -> Records:
-        return Records(preprocessing.apply(features[chosen]), labels[chosen].astype(np.int64))
+        return Records(
+            preprocessing.apply(features[chosen]), labels[chosen].astype(np.int64), chosen
+        )
 
     return HospitalData(
         seed=seed,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from troth.errors import ContractRefused, LedgerError, RoundError
+from troth.errors import LedgerError, RoundError
 from troth.ledger.bindings import rounds
 from troth.ledger.client import DevelopmentLedger
 from troth.ledger.records import LoggedEvent
@@ -158,19 +158,21 @@ def rejections(
 def _overspend(consortium: Consortium, study: Study) -> result.Refusal:
     """Announce the second study's first round, and record on the ledger that it may not open."""
     parties = consortium.aggregators(study)
-    try:
-        consortium.drive(study, parties, lambda view: view.current.state is State.OPEN)
-    except ContractRefused as refused:
-        left, asked = refused.arguments["left"], refused.arguments["asked"]
-        evidence = consortium.send(parties[0].account, rounds.open(study.study_id, 1), force=True)
-        if evidence.status or refused.name != "BudgetExceeded":
-            raise
-        return result.Refusal(
-            action="open",
-            study="0x" + study.study_id.hex(),
-            lineage="0x" + refused.arguments["lineage"].hex(),
-            left=left,
-            asked=asked,
-            reason=f"BudgetExceeded: {left} nano-ρ left, {asked} asked",
-        )
-    raise LedgerError("the second study's round opened although its budget is spent")
+
+    def announced(view: StudyView) -> bool:
+        return view.current.state is State.ANNOUNCED
+
+    consortium.drive(study, parties, announced)
+    evidence = consortium.send(parties[0].account, rounds.open(study.study_id, 1), force=True)
+    refused = evidence.refusal
+    if refused is None or refused.name != "BudgetExceeded":
+        raise LedgerError("the second study's round opened although its budget is spent")
+    left, asked = refused.arguments["left"], refused.arguments["asked"]
+    return result.Refusal(
+        action="open",
+        study="0x" + study.study_id.hex(),
+        lineage="0x" + refused.arguments["lineage"].hex(),
+        left=left,
+        asked=asked,
+        reason=f"BudgetExceeded: {left} nano-ρ left, {asked} asked",
+    )

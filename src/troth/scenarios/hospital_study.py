@@ -198,7 +198,6 @@ def training(records: Records, terms: Terms, seed: int, place: int) -> Train:
 
     ``seed`` drives the rounding, so that a run can be repeated; the guarantee does not rest on it.
     """
-    numbers = np.arange(len(records))
     privacy = terms.privacy
     record_clip = clip_for(privacy.clip, privacy.scale_bits, terms.model.dimension)
 
@@ -206,7 +205,7 @@ def training(records: Records, terms: Terms, seed: int, place: int) -> Train:
         gradients = record_gradients(model.weights, records.rows, records.labels)
         return integer_sum(
             gradients,
-            numbers,
+            records.numbers,
             clip=privacy.clip,
             record_clip=record_clip,
             scale_bits=privacy.scale_bits,

@@ -162,6 +162,11 @@ class LocalBlobs(ObjectBlobs):
         self._refuse_special(digest)
         return super().has(digest)
 
+    def clear(self) -> None:
+        """Remove every blob."""
+        for path in self._folder.glob("??/*"):
+            path.unlink(missing_ok=True)
+
     def _refuse_special(self, digest: bytes) -> None:
         # Opening a pipe that somebody put there would wait for ever.
         path = self._folder / _name(digest)

@@ -87,8 +87,6 @@ class Shape:
             epsilon=EPSILON,
             proofs=2,
             proofs_norm_equality=2,
-            num_wr_checks=20,
-            num_wr_successes=20,
         )
 
 

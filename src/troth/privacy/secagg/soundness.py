@@ -42,6 +42,14 @@ class Soundness:
         """Bits of the weakest part."""
         return min(self.norm_equality, self.validity, self.wraparound)
 
+    def both(self, other: "Soundness") -> "Soundness":
+        """What holds for this proof and for another one: the lesser of either part."""
+        return Soundness(
+            norm_equality=min(self.norm_equality, other.norm_equality),
+            validity=min(self.validity, other.validity),
+            wraparound=min(self.wraparound, other.wraparound),
+        )
+
 
 def soundness(parameters: Parameters) -> Soundness:
     """The bits of every part, for checked parameters; takes time linear in the checks."""
@@ -90,7 +98,7 @@ def bits(error: Fraction) -> float:
     """−log2 of a positive probability's bound, rounded down to a tenth; computed in integers."""
     if error >= 1:
         return 0.0
-    inverse = error.denominator**_TENTHS // error.numerator**_TENTHS
+    inverse: int = error.denominator**_TENTHS // error.numerator**_TENTHS
     return (inverse.bit_length() - 1) / _TENTHS
 
 

@@ -1,0 +1,266 @@
+"""What one hostile party does makes others wait, abort or exclude it; never crash."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from troth.domain import canonical
+from troth.domain.hashing import digest
+from troth.errors import ContractRefused, StorageError
+from troth.ledger.bindings import dataset_registry, privacy_ledger, rounds
+from troth.ledger.records import BlockRef
+from troth.roles.aggregator import Aggregator
+from troth.roles.reporting import Report
+from troth.roles.trainer import Trainer
+from troth.round.mail import Outbox
+from troth.round.transitions import State, table
+from troth.testing.small_study import Shape, constant, small_study
+
+ONE_ROUND = Shape(rounds=1)
+VERDICTS = table().verdicts
+
+
+def in_state(state):
+    return lambda view: view.current.state is state
+
+
+def aborted(view):
+    return bool(view.aborts)
+
+
+def codes(view):
+    return list(next(iter(view.rounds[1].verdicts.values())))
+
+
+def accepted_all(view):
+    return view.rounds[1].state is State.FINAL and not any(codes(view))
+
+
+class Pointing(Trainer):
+    """Names other parties' blobs as its own sealed shares."""
+
+    targets: Sequence[bytes] = ()
+    size: int | None = None
+
+    def _make(self, view, inbox):
+        report = super()._make(view, inbox)
+        envelope = json.loads(report.envelope)
+        for share, target in zip(envelope["shares"], self.targets, strict=True):
+            share["digest"] = "0x" + target.hex()
+            share["size"] = self.size or share["size"]
+        return Report(canonical.encode(envelope), ())
+
+
+@pytest.mark.parametrize("size", [None, 1])
+def test_naming_the_shares_of_another_neither_evicts_nor_deletes_anything(tmp_path, size):
+    small = small_study(tmp_path, ONE_ROUND)
+    view = small.run(in_state(State.OPEN), small.aggregators)
+    store = small.consortium.store
+    small.run(lambda view: len(view.current.reports) == 1, [small.sites[0]])
+    victim = json.loads(small.sites[0].state.envelope)
+    role = small.sites[2].role
+    liar = Pointing(small.study, role.account, role._train, os.urandom)
+    liar.targets = [bytes.fromhex(share["digest"][2:]) for share in victim["shares"]]
+    liar.size = size
+    party = small.consortium.party(small.study, liar)
+    view = small.run(parties=[*small.sites[:2], party, *small.aggregators])
+    assert codes(view) == [0, 0, VERDICTS.index("undelivered"), 0, 0]
+    assert view.rounds[1].state is State.FINAL
+    assert store.has(digest(small.sites[0].state.envelope))
+
+
+@pytest.mark.parametrize("named", ["terms", "another envelope"])
+def test_naming_a_public_blob_as_a_share_does_not_get_it_deleted(tmp_path, named):
+    small = small_study(tmp_path, ONE_ROUND)
+    small.run(in_state(State.OPEN), small.aggregators)
+    small.run(lambda view: len(view.current.reports) == 1, [small.sites[0]])
+    target = {
+        "terms": small.study.terms.digest(),
+        "another envelope": digest(small.sites[0].state.envelope),
+    }[named]
+    role = small.sites[2].role
+    liar = Pointing(small.study, role.account, role._train, os.urandom)
+    liar.targets = [target, target]
+    party = small.consortium.party(small.study, liar)
+    parties = [*small.sites[:2], party, *small.aggregators]
+    view = small.run(parties=parties)
+    small.consortium.finish(view, parties)
+    assert view.rounds[1].state is State.FINAL
+    assert small.consortium.store.has(target)
+
+
+class WithoutKey(Aggregator):
+    """Announces an HPKE key that is no key, or that nobody is given."""
+
+    served = b""
+
+    def _announce(self, state, view, inbox):
+        outbox = super()._announce(state, view, inbox)
+        (post,) = outbox.posts
+        study_id, number, head, _ = post.arguments
+        false = rounds.announce(study_id, number, head, digest(self.served or b"nothing"))
+        return replace(outbox, puts=(self.served,) if self.served else (), posts=(false,))
+
+    def _report_noise(self, state, view, _):
+        post = rounds.report_noise(self.study.study_id, view.number, digest(b"no list"))
+        return Outbox(state, posts=(post,))
+
+
+@pytest.mark.parametrize("served", [b"", bytes(1216), b"short"])
+def test_a_member_without_a_key_is_in_the_pair_that_is_named(tmp_path, served):
+    small = small_study(tmp_path, ONE_ROUND)
+    liar = WithoutKey(small.study, small.study.committee[1], os.urandom)
+    liar.served = served
+    party = small.consortium.party(small.study, liar)
+    view = small.run(aborted, [*small.sites, small.aggregators[0], party])
+    assert len(view.rounds[1].reports) == 3  # every honest site did its duty
+    assert view.rounds[1].aborted[0] == "Noise"
+    (event,) = (
+        logged.event
+        for logged in small.consortium.ledger.events(0)
+        if isinstance(logged.event, rounds.RoundAborted)
+    )
+    assert small.study.committee[1] in (event.party, event.other)
+
+
+def sealed_digests(small):
+    reports = [json.loads(party.state.envelope) for party in small.sites]
+    return [bytes.fromhex(share["digest"][2:]) for report in reports for share in report["shares"]]
+
+
+def test_what_was_opened_once_may_vanish_from_the_store(tmp_path):
+    small = small_study(tmp_path, ONE_ROUND)
+    view = small.run(in_state(State.DELIVERED))
+    for blob in (*sealed_digests(small), *view.rounds[1].reports.values()):
+        small.consortium.store.delete(blob)
+    assert accepted_all(small.run())
+
+
+def test_a_verifier_file_may_vanish_once_everybody_confirmed_it(tmp_path):
+    small = small_study(tmp_path, ONE_ROUND)
+    view = small.run(in_state(State.JUDGED))
+    for blob in view.rounds[1].files.values():
+        small.consortium.store.delete(blob)
+    assert accepted_all(small.run())
+
+
+class Overflowing(Aggregator):
+    """Commits to and publishes an aggregate share that no honest sum can be."""
+
+    last = b""
+
+    def _aggregate_share(self, *_):
+        return self.last * (self.study.site_pine.output_share_size // len(self.last))
+
+
+@pytest.mark.parametrize("last", [b"\xff" * 8, bytes(7) + b"\x10"], ids=["no element", "too far"])
+def test_a_share_that_gives_no_sum_ends_the_round_without_a_majority(tmp_path, last):
+    small = small_study(tmp_path, ONE_ROUND)
+    liar = Overflowing(small.study, small.study.committee[1], os.urandom)
+    liar.last = last
+    party = small.consortium.party(small.study, liar)
+    view = small.run(aborted, [*small.sites, small.aggregators[0], party])
+    assert view.rounds[1].aborted[0] == "Conflict"
+
+
+def test_a_grant_taken_back_before_the_round_opens_lets_it_expire(tmp_path):
+    small = small_study(tmp_path, Shape(rounds=1, min_sites=3))
+    small.run(in_state(State.ANNOUNCED))
+    site = small.sites[0].account
+    call = dataset_registry.revoke(small.datasets[0].version, small.study.study_id)
+    small.consortium.send(site, call)
+    view = small.run(aborted)
+    assert view.rounds[1].aborted[0] == "NotOpened"
+
+
+def test_a_budget_that_is_closed_lets_the_round_expire(tmp_path):
+    small = small_study(tmp_path, ONE_ROUND)
+    small.run(in_state(State.ANNOUNCED))
+    small.consortium.send(small.sites[0].account, privacy_ledger.close(small.datasets[0].lineage))
+    view = small.run(aborted)
+    assert view.rounds[1].aborted[0] == "NotOpened"
+
+
+class Refusing:
+    """A store that takes nothing for a while."""
+
+    def __init__(self, store, refusals):
+        self.store, self.left = store, refusals
+
+    def put(self, data):
+        self.left -= 1
+        if self.left >= 0:
+            raise StorageError("the store is full")
+        return self.store.put(data)
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+
+def test_a_store_that_refuses_makes_parties_wait_and_try_again(tmp_path):
+    small = small_study(tmp_path, ONE_ROUND)
+    small.consortium.store = Refusing(small.consortium.store, 5)
+    assert accepted_all(small.run())
+
+
+def test_a_post_whose_block_is_gone_is_sent_again(tmp_path):
+    small = small_study(tmp_path, ONE_ROUND)
+    small.run(in_state(State.CLOSED))
+    party = small.aggregators[0]
+    assert party._sent
+    for call, block in party._sent.items():
+        party._sent[call] = BlockRef(block.number, bytes(32), block.timestamp)
+    ledger = small.consortium.ledger
+    call = rounds.announce(small.study.study_id, 1, b"h" * 32, b"k" * 32)
+    party._sent[call.encode()] = ledger.head()
+    assert party._send(ledger, call) is None
+    assert party.trouble is None  # it stands: not sent again
+    party._sent[call.encode()] = BlockRef(1, bytes(32), 0)
+    assert party._send(ledger, call) is None
+    assert isinstance(party.trouble, ContractRefused)  # sent again, and refused in this state
+
+
+def test_nothing_of_a_round_stays_in_memory_after_it(tmp_path):
+    small = small_study(tmp_path, ONE_ROUND)
+    view = small.run()
+    small.consortium.finish(view, small.parties)
+    for party in small.aggregators:
+        assert party.role._memo is None
+    kept = [path for path in tmp_path.rglob("kept/*/*") if path.is_file()]
+    assert kept == []
+
+
+def test_a_study_costs_a_site_no_more_than_its_terms_promise(tmp_path):
+    """Rounds that abort after they were charged count too."""
+    small = small_study(tmp_path, Shape(rounds=1, max_aborts=9), constant)
+    view = small.run(in_state(State.OPEN), small.aggregators)
+    site = small.sites[0].role
+    lineage = small.datasets[0].lineage
+    promised = view.current.reserved[lineage]
+    assert isinstance(site, Trainer)
+    assert site._may_report(view.current, inbox_of(small, view))
+    view.current.settled[lineage] = 10**12 - promised
+    assert not site._may_report(view.current, inbox_of(small, view))
+
+
+def inbox_of(small, view):
+    from troth.round.mail import Inbox
+
+    return Inbox(view, small.consortium.ledger.head().timestamp, {})
+
+
+@pytest.mark.anvil
+def test_on_anvil_a_silent_site_is_waited_for_until_the_deadline(tmp_path):
+    from troth.errors import EngineUnavailable
+
+    try:
+        small = small_study(tmp_path, Shape(rounds=1, engine="anvil"))
+    except EngineUnavailable as missing:
+        pytest.skip(str(missing))
+    with small.consortium.ledger:
+        view = small.run(parties=[*small.sites[:2], *small.aggregators])
+        assert codes(view) == [0, 0, VERDICTS.index("absent"), 0, 0]
+        assert view.rounds[1].state is State.FINAL
