@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from troth.domain import canonical
@@ -17,7 +18,7 @@ from troth.roles.reporting import Report
 from troth.roles.trainer import Trainer
 from troth.round.mail import Outbox
 from troth.round.transitions import State, table
-from troth.testing.small_study import Shape, constant, small_study
+from troth.testing.small_study import DIMENSION, Shape, constant, small_study
 
 ONE_ROUND = Shape(rounds=1)
 VERDICTS = table().verdicts
@@ -39,6 +40,10 @@ def accepted_all(view):
     return view.rounds[1].state is State.FINAL and not any(codes(view))
 
 
+def ones(*_):
+    return np.ones(DIMENSION, dtype=np.int64)
+
+
 class Pointing(Trainer):
     """Names other parties' blobs as its own sealed shares."""
 
@@ -47,6 +52,7 @@ class Pointing(Trainer):
 
     def _make(self, view, inbox):
         report = super()._make(view, inbox)
+        assert report is not None
         envelope = json.loads(report.envelope)
         for share, target in zip(envelope["shares"], self.targets, strict=True):
             share["digest"] = "0x" + target.hex()
@@ -61,8 +67,7 @@ def test_naming_the_shares_of_another_neither_evicts_nor_deletes_anything(tmp_pa
     store = small.consortium.store
     small.run(lambda view: len(view.current.reports) == 1, [small.sites[0]])
     victim = json.loads(small.sites[0].state.envelope)
-    role = small.sites[2].role
-    liar = Pointing(small.study, role.account, role._train, os.urandom)
+    liar = Pointing(small.study, small.study.sites[2], ones, os.urandom)
     liar.targets = [bytes.fromhex(share["digest"][2:]) for share in victim["shares"]]
     liar.size = size
     party = small.consortium.party(small.study, liar)
@@ -81,8 +86,7 @@ def test_naming_a_public_blob_as_a_share_does_not_get_it_deleted(tmp_path, named
         "terms": small.study.terms.digest(),
         "another envelope": digest(small.sites[0].state.envelope),
     }[named]
-    role = small.sites[2].role
-    liar = Pointing(small.study, role.account, role._train, os.urandom)
+    liar = Pointing(small.study, small.study.sites[2], ones, os.urandom)
     liar.targets = [target, target]
     party = small.consortium.party(small.study, liar)
     parties = [*small.sites[:2], party, *small.aggregators]
@@ -211,8 +215,6 @@ def test_a_post_whose_block_is_gone_is_sent_again(tmp_path):
     small.run(in_state(State.CLOSED))
     party = small.aggregators[0]
     assert party._sent
-    for call, block in party._sent.items():
-        party._sent[call] = BlockRef(block.number, bytes(32), block.timestamp)
     ledger = small.consortium.ledger
     call = rounds.announce(small.study.study_id, 1, b"h" * 32, b"k" * 32)
     party._sent[call.encode()] = ledger.head()
@@ -228,6 +230,7 @@ def test_nothing_of_a_round_stays_in_memory_after_it(tmp_path):
     view = small.run()
     small.consortium.finish(view, small.parties)
     for party in small.aggregators:
+        assert isinstance(party.role, Aggregator)
         assert party.role._memo is None
     kept = [path for path in tmp_path.rglob("kept/*/*") if path.is_file()]
     assert kept == []

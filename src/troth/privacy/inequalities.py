@@ -26,8 +26,8 @@ MOST_ROUNDING_SHARE = Fraction(1, 100)
 
 LEAST_SOUNDNESS = 80
 """Bits that each part of the norm proof needs: a reporter may try W sharings offline, which lowers
-them by log2 W (Fiat and Shamir's search, ``docs/security.md``, C8), and 2^40 tries, more than a
-report window has room for, must still leave it no more than one chance in 2^40."""
+them by log2 W (Fiat and Shamir's search, ``docs/security.md``, C8), and 2^40 tries, weeks of one
+core within one report window, must still leave it no more than one chance in 2^40."""
 
 EXACT_AGGREGATE = 2**53
 """The model step converts each coordinate of the sum to a float64 without rounding."""
