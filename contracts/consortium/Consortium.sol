@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.35;
 
+import {Signed} from "../Signed.sol";
 import {IConsortium} from "./IConsortium.sol";
 import {Motions} from "./Motions.sol";
 import {Roles} from "./Roles.sol";
 
 /// @title The members, kept by the members
-contract Consortium is IConsortium {
+contract Consortium is IConsortium, Signed {
     using Motions for Motions.Box;
 
     enum Kind {
@@ -37,7 +38,7 @@ contract Consortium is IConsortium {
     }
 
     /// @inheritdoc IConsortium
-    function voteAdmission(address candidate, uint8 roles, bytes32 labelHash) external {
+    function voteAdmission(address candidate, uint8 roles, bytes32 labelHash) external signed {
         _requireMember(msg.sender);
         _requireAdmissible(candidate, roles);
         bytes32 motion =
@@ -49,7 +50,7 @@ contract Consortium is IConsortium {
     }
 
     /// @inheritdoc IConsortium
-    function voteRemoval(address member) external {
+    function voteRemoval(address member) external signed {
         _requireMember(msg.sender);
         _requireMember(member);
         if (_active == 1) revert LastMember(member);

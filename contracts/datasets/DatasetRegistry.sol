@@ -4,13 +4,14 @@ pragma solidity 0.8.35;
 import {IConsortium} from "../consortium/IConsortium.sol";
 import {Roles} from "../consortium/Roles.sol";
 import {References} from "../References.sol";
+import {Signed} from "../Signed.sol";
 import {IStudyRegistry} from "../study/IStudyRegistry.sol";
 import {IDatasetRegistry} from "./IDatasetRegistry.sol";
 
 /// @title The register of dataset versions
 /// @dev Trap: the same records under a fresh salt are a new root. Only `parent` ties them to what was
 /// spent, and nothing on the chain can see a holder that leaves it out.
-contract DatasetRegistry is IDatasetRegistry {
+contract DatasetRegistry is IDatasetRegistry, Signed {
     bytes32 private constant VERSION_TYPEHASH = keccak256("troth/version/v1");
 
     IConsortium public immutable consortium;
@@ -18,6 +19,7 @@ contract DatasetRegistry is IDatasetRegistry {
 
     mapping(bytes32 version => Version) private _versions;
     mapping(bytes32 version => mapping(bytes32 studyId => bool)) private _granted;
+    mapping(address holder => mapping(bytes32 root => bytes32 lineage)) private _lineages;
 
     constructor(address consortium_, address studies_) {
         consortium = IConsortium(References.checked(consortium_));
@@ -27,6 +29,7 @@ contract DatasetRegistry is IDatasetRegistry {
     /// @inheritdoc IDatasetRegistry
     function register(bytes32 root, uint32 recordBound, bytes32 parent)
         external
+        signed
         returns (bytes32 version)
     {
         if (consortium.rolesOf(msg.sender) & Roles.SITE == 0) revert NotSite(msg.sender);
@@ -40,12 +43,15 @@ contract DatasetRegistry is IDatasetRegistry {
         );
         if (_exists(version)) revert VersionExists(version);
         bytes32 lineage = parent == 0 ? version : _versions[parent].lineage;
+        bytes32 known = _lineages[msg.sender][root];
+        if (known != 0 && known != lineage) revert RootInAnotherLineage(root, known);
+        _lineages[msg.sender][root] = lineage;
         _versions[version] = Version(msg.sender, recordBound, lineage, parent, root);
         emit VersionRegistered(version, lineage, msg.sender, parent, root, recordBound);
     }
 
     /// @inheritdoc IDatasetRegistry
-    function grant(bytes32 version, bytes32 studyId) external {
+    function grant(bytes32 version, bytes32 studyId) external signed {
         _requireHolder(version);
         if (!studies.exists(studyId)) revert UnknownStudy(studyId);
         if (!studies.namesVersion(studyId, version)) revert NotInStudy(version, studyId);
@@ -55,7 +61,7 @@ contract DatasetRegistry is IDatasetRegistry {
     }
 
     /// @inheritdoc IDatasetRegistry
-    function revoke(bytes32 version, bytes32 studyId) external {
+    function revoke(bytes32 version, bytes32 studyId) external signed {
         _requireHolder(version);
         if (!_granted[version][studyId]) revert NotGranted(version, studyId);
         _granted[version][studyId] = false;

@@ -32,6 +32,9 @@ interface IDatasetRegistry {
     error NotHolder(bytes32 version, address account);
     error UnknownVersion(bytes32 version);
     error VersionExists(bytes32 version);
+    /// @notice The holder registered `root` before, in `lineage`: a fresh lineage would be a fresh budget
+    /// for the same records.
+    error RootInAnotherLineage(bytes32 root, bytes32 lineage);
     error ZeroRoot();
     error ZeroRecordBound();
     error AlreadyGranted(bytes32 version, bytes32 studyId);
@@ -41,6 +44,7 @@ interface IDatasetRegistry {
     error NotInStudy(bytes32 version, bytes32 studyId);
 
     /// @notice Register a version; `parent` is zero for the first of a lineage.
+    /// A root stays in the lineage that its holder first registered it in.
     /// @return version keccak256(abi.encode(TYPEHASH, chainid, this, holder, parent, root, recordBound))
     function register(bytes32 root, uint32 recordBound, bytes32 parent)
         external

@@ -7,10 +7,11 @@ import {IConsortium} from "../consortium/IConsortium.sol";
 import {Motions} from "../consortium/Motions.sol";
 import {IDatasetRegistry} from "../datasets/IDatasetRegistry.sol";
 import {References} from "../References.sol";
+import {Signed} from "../Signed.sol";
 import {IPrivacyLedger} from "./IPrivacyLedger.sol";
 
 /// @title The budgets, kept
-contract PrivacyLedger is IPrivacyLedger {
+contract PrivacyLedger is IPrivacyLedger, Signed {
     using Motions for Motions.Box;
 
     /// @dev `revision` counts openings, lowerings and raises. It is 0 only for a lineage without a
@@ -48,7 +49,7 @@ contract PrivacyLedger is IPrivacyLedger {
     }
 
     /// @inheritdoc IPrivacyLedger
-    function openBudget(bytes32 lineage, uint64 budget) external {
+    function openBudget(bytes32 lineage, uint64 budget) external signed {
         _requireHolder(lineage);
         if (budget == 0) revert ZeroBudget();
         Entry storage entry = _entries[lineage];
@@ -58,7 +59,7 @@ contract PrivacyLedger is IPrivacyLedger {
     }
 
     /// @inheritdoc IPrivacyLedger
-    function lower(bytes32 lineage, uint64 budget) external {
+    function lower(bytes32 lineage, uint64 budget) external signed {
         _requireHolder(lineage);
         Entry storage entry = _usable(lineage);
         if (budget >= entry.budget) revert NotLower(lineage, entry.budget, budget);
@@ -67,7 +68,7 @@ contract PrivacyLedger is IPrivacyLedger {
     }
 
     /// @inheritdoc IPrivacyLedger
-    function close(bytes32 lineage) external {
+    function close(bytes32 lineage) external signed {
         _requireHolder(lineage);
         _usable(lineage).closed = true;
         emit BudgetClosed(lineage);
@@ -77,7 +78,7 @@ contract PrivacyLedger is IPrivacyLedger {
     /// @dev The motion binds the epoch of the membership and the revision of the budget. Trap: binding
     /// the budget's value instead would let the votes of a carried raise count a second time once the
     /// holder has lowered the budget back to where it was.
-    function voteRaise(bytes32 lineage, uint64 budget) external {
+    function voteRaise(bytes32 lineage, uint64 budget) external signed {
         if (!consortium.isMember(msg.sender)) revert NotMember(msg.sender);
         Entry storage entry = _usable(lineage);
         if (budget <= entry.budget) revert NotHigher(lineage, entry.budget, budget);

@@ -54,7 +54,7 @@ interface IRounds {
     event HeadPosted(bytes32 indexed studyId, uint32 indexed round, address indexed member, bytes32 keyHead, bytes32 hpkeKeyDigest);
     /// @notice All heads are in; `headsDigest` binds them and the HPKE keys.
     event HeadsFixed(bytes32 indexed studyId, uint32 indexed round, bytes32 headsDigest);
-    /// @notice The price is reserved; `enrolled` sites (members whose grants stand) may report.
+    /// @notice The price is reserved; `enrolled` sites (those with the role whose grants stand) may report.
     event Opened(bytes32 indexed studyId, uint32 indexed round, uint256 enrolled);
     event Reported(bytes32 indexed studyId, uint32 indexed round, address indexed site, bytes32 digest);
     event NoiseReported(bytes32 indexed studyId, uint32 indexed round, address indexed member, bytes32 digest);
@@ -84,9 +84,11 @@ interface IRounds {
     /// @notice The table has no row for this action in this state.
     error WrongState(State state);
     error NotCommittee(bytes32 studyId, address account);
+    /// @notice No site of the study, or without the role SITE in the consortium (any more).
     error NotSite(bytes32 studyId, address account);
     error NotVoter(bytes32 studyId, address account);
-    error NotMember(address account);
+    /// @notice On the committee, but without the role AGGREGATOR in the consortium (any more).
+    error NotAggregator(address account);
     /// @notice The site has no grant that stands for this round.
     error NotEnrolled(bytes32 studyId, uint32 round, address site);
     error AlreadyPosted(bytes32 studyId, uint32 round, address account);
@@ -105,6 +107,7 @@ interface IRounds {
     /// @notice Step 0. Key head h³(k) and the digest of this round's HPKE public key.
     function announce(bytes32 studyId, uint32 round, bytes32 keyHead, bytes32 hpkeKeyDigest) external;
     /// @notice Step 1, anyone. Reserves the price of the round on every enrolled lineage, or reverts.
+    /// The study must still be active, and every committee member an aggregator.
     function open(bytes32 studyId, uint32 round) external;
     /// @notice Step 2, a site: the digest of its envelope, once.
     function report(bytes32 studyId, uint32 round, bytes32 digest) external;
@@ -120,7 +123,8 @@ interface IRounds {
     function commitFile(bytes32 studyId, uint32 round, bytes32 digest) external;
     /// @notice Step 6c, a member: which members' files it could fetch (its own bit is set).
     function confirmFiles(bytes32 studyId, uint32 round, uint256 fetched) external;
-    /// @notice Step 7a, a member: one reason code per place, 0 is accepted.
+    /// @notice Step 7a, a member: one reason code per place, 0 is accepted. The calldata must be
+    /// canonical: what `abi.encode` makes of the arguments.
     function judge(bytes32 studyId, uint32 round, bytes calldata codes) external;
     /// @notice Step 7b, a member: digest that binds it to its sum over the accepted set.
     function commitSum(bytes32 studyId, uint32 round, bytes32 digest) external;
@@ -129,7 +133,8 @@ interface IRounds {
     /// @notice Step 11, a member or an accepted site: the model digest that follows.
     function attest(bytes32 studyId, uint32 round, bytes32 modelDigest) external;
     /// @notice Step 11, anyone: when every voter has attested, or after the deadline. Final with
-    /// floor(N/2)+1 equal attestations of the N voters, else Aborted(Conflict).
+    /// max(floor(N/2), m) + 1 equal attestations of the N voters, m of them on the committee, else
+    /// Aborted(Conflict). The committee alone is never enough; at least one site agrees.
     function finalise(bytes32 studyId, uint32 round) external;
     /// @notice Anyone, after a deadline that was missed: aborts by the table's timeout.
     function expire(bytes32 studyId, uint32 round) external;

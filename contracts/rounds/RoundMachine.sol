@@ -3,6 +3,7 @@ pragma solidity 0.8.35;
 
 import {IPrivacyLedger} from "../privacy/IPrivacyLedger.sol";
 import {References} from "../References.sol";
+import {Signed} from "../Signed.sol";
 import {IStudyRegistry} from "../study/IStudyRegistry.sol";
 import {Bits} from "./Bits.sol";
 import {IRounds} from "./IRounds.sol";
@@ -12,7 +13,7 @@ import {Plan, Plans} from "./Plan.sol";
 /// @dev The steps themselves are in Rounds; a further step is a further function there and a further
 /// state. Trap: `Moved` is the last event of the transaction that moves a round, after whatever the
 /// privacy ledger says about it.
-abstract contract RoundMachine is IRounds {
+abstract contract RoundMachine is IRounds, Signed {
     using Plans for Plan;
 
     struct Record {
@@ -57,7 +58,7 @@ abstract contract RoundMachine is IRounds {
     }
 
     /// @inheritdoc IRounds
-    function expire(bytes32 studyId, uint32 round) external {
+    function expire(bytes32 studyId, uint32 round) external signed {
         (Plan storage plan, Record storage record) = _current(studyId, round);
         State state = record.state;
         if (!_timesOut(state)) revert WrongState(state);

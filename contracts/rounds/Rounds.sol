@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.35;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {Calldata} from "../Calldata.sol";
 import {IConsortium} from "../consortium/IConsortium.sol";
 import {Roles} from "../consortium/Roles.sol";
 import {References} from "../References.sol";
@@ -28,6 +30,7 @@ contract Rounds is RoundMachine {
     /// @inheritdoc IRounds
     function announce(bytes32 studyId, uint32 round, bytes32 keyHead, bytes32 hpkeKeyDigest)
         external
+        signed
     {
         (Plan storage plan, Record storage record) = _current(studyId, round);
         bool first = record.state == State.Absent;
@@ -39,7 +42,7 @@ contract Rounds is RoundMachine {
         if (!plan.isLoaded()) plan.load(studies.termsOf(studyId));
         if (plan.isOver()) revert StudyOver(studyId);
         uint256 j = _requireCommittee(plan, studyId);
-        if (consortium.rolesOf(msg.sender) & Roles.AGGREGATOR == 0) revert NotMember(msg.sender);
+        _requireAggregator(msg.sender);
         if (keyHead == 0 || hpkeKeyDigest == 0) revert ZeroDigest();
         record.keyHeads[j] = keyHead;
         record.hpkeKeyDigests[j] = hpkeKeyDigest;
@@ -52,9 +55,13 @@ contract Rounds is RoundMachine {
     }
 
     /// @inheritdoc IRounds
-    function open(bytes32 studyId, uint32 round) external {
+    function open(bytes32 studyId, uint32 round) external signed {
         (Plan storage plan, Record storage record) =
             _enterInTime(studyId, round, State.Announced);
+        if (!studies.isActive(studyId)) revert StudyNotActive(studyId);
+        for (uint256 j = 0; j < plan.members; ++j) {
+            _requireAggregator(plan.committee[j]);
+        }
         uint256 enrolled = studies.enrolledSites(studyId);
         if (!plan.meetsQuorum(enrolled)) revert QuorumUnreachable(studyId, round);
         record.enrolled = uint64(enrolled);
@@ -66,28 +73,29 @@ contract Rounds is RoundMachine {
     }
 
     /// @inheritdoc IRounds
-    function report(bytes32 studyId, uint32 round, bytes32 digest) external {
+    function report(bytes32 studyId, uint32 round, bytes32 digest) external signed {
         (, Record storage record) = _enterInTime(studyId, round, State.Open);
         uint256 number = studies.siteNumber(studyId, msg.sender);
         if (number == 0) revert NotSite(studyId, msg.sender);
         if ((record.enrolled >> (number - 1)) & 1 == 0) {
             revert NotEnrolled(studyId, round, msg.sender);
         }
-        if (!consortium.isMember(msg.sender)) revert NotMember(msg.sender);
+        if (consortium.rolesOf(msg.sender) & Roles.SITE == 0) revert NotSite(studyId, msg.sender);
         _keepDigest(record, studyId, round, number - 1, digest);
         emit Reported(studyId, round, msg.sender, digest);
     }
 
     /// @inheritdoc IRounds
-    function reportNoise(bytes32 studyId, uint32 round, bytes32 digest) external {
+    function reportNoise(bytes32 studyId, uint32 round, bytes32 digest) external signed {
         (Plan storage plan, Record storage record) = _enterInTime(studyId, round, State.Open);
         uint256 j = _requireCommittee(plan, studyId);
+        _requireAggregator(msg.sender);
         _keepDigest(record, studyId, round, plan.sites + j, digest);
         emit NoiseReported(studyId, round, msg.sender, digest);
     }
 
     /// @inheritdoc IRounds
-    function close(bytes32 studyId, uint32 round) external {
+    function close(bytes32 studyId, uint32 round) external signed {
         (Plan storage plan, Record storage record) = _enter(studyId, round, State.Open);
         (bytes32[] memory reports, uint256 present) = _digestsFrom(record, 0, plan.sites);
         (bytes32[] memory lists, uint256 noisy) = _digestsFrom(record, plan.sites, plan.members);
@@ -113,7 +121,7 @@ contract Rounds is RoundMachine {
     }
 
     /// @inheritdoc IRounds
-    function deliver(bytes32 studyId, uint32 round, uint256 opened) external {
+    function deliver(bytes32 studyId, uint32 round, uint256 opened) external signed {
         (Plan storage plan, Record storage record, uint256 k, bool last) =
             _post(studyId, round, State.Closed);
         uint256 present = record.present;
@@ -133,7 +141,7 @@ contract Rounds is RoundMachine {
     }
 
     /// @inheritdoc IRounds
-    function reveal(bytes32 studyId, uint32 round, bytes32 value) external {
+    function reveal(bytes32 studyId, uint32 round, bytes32 value) external signed {
         (Plan storage plan, Record storage record, uint256 j, bool last) =
             _post(studyId, round, State.Delivered);
         if (keyStep(studyId, round, msg.sender, 3, value) != record.keyHeads[j]) {
@@ -144,7 +152,7 @@ contract Rounds is RoundMachine {
     }
 
     /// @inheritdoc IRounds
-    function commitFile(bytes32 studyId, uint32 round, bytes32 digest) external {
+    function commitFile(bytes32 studyId, uint32 round, bytes32 digest) external signed {
         (Plan storage plan, Record storage record,, bool last) =
             _post(studyId, round, State.Keyed);
         if (digest == 0) revert ZeroDigest();
@@ -153,7 +161,7 @@ contract Rounds is RoundMachine {
     }
 
     /// @inheritdoc IRounds
-    function confirmFiles(bytes32 studyId, uint32 round, uint256 fetched) external {
+    function confirmFiles(bytes32 studyId, uint32 round, uint256 fetched) external signed {
         (Plan storage plan, Record storage record, uint256 j, bool last) =
             _post(studyId, round, State.Committed);
         uint256 all = plan.allMembers();
@@ -169,7 +177,8 @@ contract Rounds is RoundMachine {
     }
 
     /// @inheritdoc IRounds
-    function judge(bytes32 studyId, uint32 round, bytes calldata codes) external {
+    function judge(bytes32 studyId, uint32 round, bytes calldata codes) external signed {
+        Calldata.requireCanonical(abi.encode(studyId, round, codes));
         (Plan storage plan, Record storage record,, bool last) =
             _post(studyId, round, State.Judged);
         uint128 accepted =
@@ -194,7 +203,7 @@ contract Rounds is RoundMachine {
     }
 
     /// @inheritdoc IRounds
-    function commitSum(bytes32 studyId, uint32 round, bytes32 digest) external {
+    function commitSum(bytes32 studyId, uint32 round, bytes32 digest) external signed {
         (Plan storage plan, Record storage record,, bool last) =
             _post(studyId, round, State.Settled);
         if (digest == 0) revert ZeroDigest();
@@ -203,7 +212,7 @@ contract Rounds is RoundMachine {
     }
 
     /// @inheritdoc IRounds
-    function publish(bytes32 studyId, uint32 round, bytes32 digest) external {
+    function publish(bytes32 studyId, uint32 round, bytes32 digest) external signed {
         (Plan storage plan, Record storage record,, bool last) =
             _post(studyId, round, State.Summed);
         if (digest == 0) revert ZeroDigest();
@@ -212,19 +221,21 @@ contract Rounds is RoundMachine {
     }
 
     /// @inheritdoc IRounds
-    function attest(bytes32 studyId, uint32 round, bytes32 modelDigest) external {
+    function attest(bytes32 studyId, uint32 round, bytes32 modelDigest) external signed {
         (Plan storage plan, Record storage record) =
             _enterInTime(studyId, round, State.Published);
         _markVoter(plan, record, studyId, round);
         if (modelDigest == 0) revert ZeroDigest();
         ++record.votes;
         uint8 votesFor = ++record.votesFor[modelDigest];
-        if (votesFor == record.voters / 2 + 1) record.modelDigest = modelDigest;
+        if (votesFor == Math.max(record.voters / 2, plan.members) + 1) {
+            record.modelDigest = modelDigest;
+        }
         emit Attested(studyId, round, msg.sender, modelDigest);
     }
 
     /// @inheritdoc IRounds
-    function finalise(bytes32 studyId, uint32 round) external {
+    function finalise(bytes32 studyId, uint32 round) external signed {
         (Plan storage plan, Record storage record) = _enter(studyId, round, State.Published);
         if (record.votes != record.voters && !_isLate(record)) {
             revert TooEarly(record.deadline, uint64(block.timestamp));
@@ -320,6 +331,10 @@ contract Rounds is RoundMachine {
         uint64 bit = uint64(1 << (number - 1));
         if (record.attested & bit != 0) revert AlreadyPosted(studyId, round, msg.sender);
         record.attested |= bit;
+    }
+
+    function _requireAggregator(address account) internal view {
+        if (consortium.rolesOf(account) & Roles.AGGREGATOR == 0) revert NotAggregator(account);
     }
 
     /// @return digests `count` of them in the reporters' order, zero where there is none.

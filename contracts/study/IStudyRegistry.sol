@@ -74,7 +74,8 @@ interface IStudyRegistry {
     /// @notice The version named for `account` is not held by it, or not of the lineage named.
     error VersionMismatch(bytes32 version, address account);
 
-    /// @notice Propose a study. Proposing approves nothing.
+    /// @notice Propose a study. Proposing approves nothing. The calldata must be canonical: what
+    /// `abi.encode` makes of the arguments.
     function propose(bytes32 termsDigest, OnChainTerms calldata terms)
         external
         returns (bytes32 studyId);
@@ -98,7 +99,7 @@ interface IStudyRegistry {
     /// h > 1 (Kairouz–Liu–Steinke, arXiv 2102.06387 v3, Theorem 1: covers τ for σ_h ≥ 2).
     function priceOf(bytes32 studyId, uint256 index) external view returns (uint64 nanoRho);
     /// @notice The sites that may take part in a round that opens now, as a bitmap in terms order:
-    /// members of the consortium whose grants stand.
+    /// those that have the role SITE in the consortium and whose grants stand.
     function enrolledSites(bytes32 studyId) external view returns (uint256 sites);
     /// @notice Lineage and price of each site in the bitmap `sites`, in terms order.
     function chargesOf(bytes32 studyId, uint256 sites)

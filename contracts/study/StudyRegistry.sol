@@ -3,16 +3,18 @@ pragma solidity 0.8.35;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
+import {Calldata} from "../Calldata.sol";
 import {IConsortium} from "../consortium/IConsortium.sol";
 import {Roles} from "../consortium/Roles.sol";
 import {IDatasetRegistry} from "../datasets/IDatasetRegistry.sol";
 import {Price} from "../privacy/Price.sol";
 import {References} from "../References.sol";
+import {Signed} from "../Signed.sol";
 import {IStudyRegistry} from "./IStudyRegistry.sol";
 import {TermsRules} from "./TermsRules.sol";
 
 /// @title The register of studies
-contract StudyRegistry is IStudyRegistry {
+contract StudyRegistry is IStudyRegistry, Signed {
     using EnumerableSet for EnumerableSet.AddressSet;
 
     bytes32 private constant STUDY_TYPEHASH = keccak256("troth/study/v1");
@@ -36,8 +38,10 @@ contract StudyRegistry is IStudyRegistry {
     /// @inheritdoc IStudyRegistry
     function propose(bytes32 termsDigest, OnChainTerms calldata terms)
         external
+        signed
         returns (bytes32 studyId)
     {
+        Calldata.requireCanonical(abi.encode(termsDigest, terms));
         _requireMember(msg.sender);
         studyId = studyIdOf(termsDigest, terms);
         if (exists(studyId)) revert StudyExists(studyId);
@@ -49,7 +53,7 @@ contract StudyRegistry is IStudyRegistry {
     }
 
     /// @inheritdoc IStudyRegistry
-    function approve(bytes32 studyId) external {
+    function approve(bytes32 studyId) external signed {
         _requireMember(msg.sender);
         if (!exists(studyId)) revert UnknownStudy(studyId);
         bool wasActive = isActive(studyId);
@@ -126,7 +130,7 @@ contract StudyRegistry is IStudyRegistry {
         Site[] storage sites = _terms[studyId].sites;
         uint256 count = sites.length;
         for (uint256 i = 0; i < count; ++i) {
-            if (!consortium.isMember(sites[i].account)) continue;
+            if (consortium.rolesOf(sites[i].account) & Roles.SITE == 0) continue;
             if (datasets.isGranted(sites[i].version, studyId)) enrolled |= 1 << i;
         }
     }

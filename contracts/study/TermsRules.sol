@@ -13,6 +13,10 @@ library TermsRules {
     uint256 internal constant MAX_SITES = 64;
     /// @dev σ_h >= 2: below it a sum of discrete Gaussians is too far from one (see Price).
     uint256 internal constant MIN_VARIANCE = 4;
+    /// @dev No party can be made to wait longer for a step, nor a budget be held longer by it.
+    uint256 internal constant MAX_WINDOW = 30 days;
+    uint256 internal constant MAX_ROUNDS = 10 ** 6;
+    uint256 internal constant MAX_ABORTS = 10 ** 4;
 
     function check(bytes32 termsDigest, IStudyRegistry.OnChainTerms calldata terms) internal pure {
         uint256 members = terms.committee.length;
@@ -22,7 +26,8 @@ library TermsRules {
         _require(members >= MIN_MEMBERS && members <= MAX_MEMBERS, "committee");
         _require(terms.honest >= 1 && terms.honest < members, "honest");
         _require(terms.noiseCandidates == 1, "noiseCandidates");
-        _require(terms.rounds >= 1, "rounds");
+        _require(terms.rounds >= 1 && terms.rounds <= MAX_ROUNDS, "rounds");
+        _require(terms.maxAborts <= MAX_ABORTS, "maxAborts");
         _require(sites >= 1 && sites <= MAX_SITES, "sites");
         _require(terms.minSites >= 1 && terms.minSites <= sites, "minSites");
         _require(terms.clip >= 1, "clip");
@@ -32,17 +37,17 @@ library TermsRules {
     }
 
     function _checkWindows(IStudyRegistry.Windows calldata windows) private pure {
-        _require(windows.announce >= 1, "windows.announce");
-        _require(windows.open >= 1, "windows.open");
-        _require(windows.report >= 1, "windows.report");
-        _require(windows.deliver >= 1, "windows.deliver");
-        _require(windows.reveal >= 1, "windows.reveal");
-        _require(windows.commitFile >= 1, "windows.commitFile");
-        _require(windows.confirmFiles >= 1, "windows.confirmFiles");
-        _require(windows.judge >= 1, "windows.judge");
-        _require(windows.commitSum >= 1, "windows.commitSum");
-        _require(windows.publish >= 1, "windows.publish");
-        _require(windows.attest >= 1, "windows.attest");
+        _checkWindow(windows.announce, "windows.announce");
+        _checkWindow(windows.open, "windows.open");
+        _checkWindow(windows.report, "windows.report");
+        _checkWindow(windows.deliver, "windows.deliver");
+        _checkWindow(windows.reveal, "windows.reveal");
+        _checkWindow(windows.commitFile, "windows.commitFile");
+        _checkWindow(windows.confirmFiles, "windows.confirmFiles");
+        _checkWindow(windows.judge, "windows.judge");
+        _checkWindow(windows.commitSum, "windows.commitSum");
+        _checkWindow(windows.publish, "windows.publish");
+        _checkWindow(windows.attest, "windows.attest");
     }
 
     function _checkWeights(IStudyRegistry.OnChainTerms calldata terms) private pure {
@@ -55,6 +60,10 @@ library TermsRules {
             _require(price <= type(uint64).max, "price");
         }
         _require(terms.minWeight >= 1 && terms.minWeight <= total, "minWeight");
+    }
+
+    function _checkWindow(uint32 window, bytes32 field) private pure {
+        _require(window >= 1 && window <= MAX_WINDOW, field);
     }
 
     function _require(bool holds, bytes32 field) private pure {

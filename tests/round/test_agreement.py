@@ -91,6 +91,15 @@ def test_terms_that_do_not_fit_are_refused_before_anyone_approves(finished):
         require_fit(loose)
 
 
+def test_values_that_no_study_could_have_are_a_matter_of_the_terms(finished):
+    terms = finished.small.study.terms
+    unknown = replace(terms, secagg=replace(terms.secagg, variant="Pine16"))
+    absurd = replace(terms, privacy=replace(terms.privacy, epsilon=1e300))
+    for changed in (unknown, absurd):
+        with pytest.raises(TermsError, match="parameters"):
+            require_fit(changed)
+
+
 def test_the_document_is_read_back_as_it_was(finished):
     terms = finished.small.study.terms
     assert document.decode(terms.encode()) == terms

@@ -2,7 +2,9 @@
 
 Every decoder is strict: the value is encoded again and must give the same bytes, so a block, a
 transaction or a receipt has exactly one spelling. Field orders follow the Ethereum Yellow Paper
-(Shanghai version, 2025-02-04, sections 4.2 and 4.3), EIP-1559, EIP-4895 and EIP-4844.
+(Shanghai version, 2025-02-04, sections 4.2 and 4.3), EIP-155, EIP-2930, EIP-1559, EIP-4895 and
+EIP-4844. Troth sends type 2 only; everybody else's transactions are read too, since they stand in
+the same blocks.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,6 +26,7 @@ from troth.ledger.address import Address
 
 EMPTY_ROOT = keccak(rlp.encode(b""))
 DYNAMIC_FEE = 2  # the transaction type of EIP-1559
+BLOB = 3  # the transaction type of EIP-4844
 BLOOM_BITS = 2048
 
 # The header's fields in order: name and fixed length (0 for an integer, None for any bytes). The
@@ -52,6 +55,15 @@ _HEADER_FIELDS: tuple[tuple[str, int | None], ...] = (
     ("requests_hash", 32),
 )
 _FORK_LENGTHS = (16, 17, 20, 21)
+
+# What is signed in each typed transaction, in order; parity, r and s follow it.
+_CALL_FIELDS = ("gas limit", "target", "value", "data", "access list")
+_FEE_FIELDS = ("chain id", "nonce", "priority fee", "fee")
+_TYPED_FIELDS: dict[int, tuple[str, ...]] = {
+    1: ("chain id", "nonce", "gas price", *_CALL_FIELDS),
+    DYNAMIC_FEE: (*_FEE_FIELDS, *_CALL_FIELDS),
+    BLOB: (*_FEE_FIELDS, *_CALL_FIELDS, "fee per blob gas", "blob hashes"),
+}
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,8 @@ class UnsignedTransaction:
     """A transaction's content. ``to`` is None when it creates a contract.
 
     ``chain_id`` is None for a legacy transaction from before EIP-155, which every chain accepts.
-    For a legacy transaction both fees are its gas price.
+    For types 0 and 1 both fees are the gas price. Access lists and blobs are not kept: they change
+    what gas costs, which the receipt tells, and not what a call does.
     """
 
     type: int
@@ -185,6 +198,8 @@ def decode_receipt(raw: bytes) -> ReceiptRecord:
         DecodeError: if the bytes are not the one encoding of a receipt.
     """
     kind, body = _split_type(raw, "a receipt")
+    if kind not in (0, *_TYPED_FIELDS):
+        raise DecodeError(f"a receipt of type {kind} is none that Cancun knows")
     items = _decode_list(body, "a receipt")
     if len(items) != 4 or not isinstance(items[3], list):
         raise DecodeError("a receipt has four fields, the last one a list")
@@ -223,22 +238,20 @@ def sign(unsigned: UnsignedTransaction, signer: Callable[[bytes], Signature]) ->
 
 
 def decode_transaction(raw: bytes) -> SignedTransaction:
-    """Read a signed transaction (EIP-1559, or legacy) and recover who signed it.
+    """Read a signed transaction of any type that Cancun knows and recover who signed it.
 
-    An access list must be empty, since Troth sends none, and the signature must be the one with
-    the lower ``s`` (EIP-2), so that nobody can respell a transaction.
+    These are legacy, EIP-2930, EIP-1559 and EIP-4844 as it stands in a block, without its blobs.
+    The signature must be the one with the lower ``s`` (EIP-2), so that nobody can respell a
+    transaction. Whether a block may hold it, by its fees and limits, is for the engine to say.
 
     Raises:
         DecodeError: if the bytes are anything else.
     """
     kind, body = _split_type(raw, "a transaction")
+    if kind not in (0, *_TYPED_FIELDS):
+        raise DecodeError(f"a transaction of type {kind} is none that Cancun knows")
     items = _decode_list(body, "a transaction")
-    if kind == DYNAMIC_FEE:
-        unsigned, signature, digest = _read_dynamic_fee(items)
-    elif kind == 0:
-        unsigned, signature, digest = _read_legacy(items)
-    else:
-        raise DecodeError(f"a transaction of type {kind} is none that Troth sends")
+    unsigned, signature, digest = _read_typed(kind, items) if kind else _read_legacy(items)
     return SignedTransaction(
         **vars(unsigned), raw=raw, sender=_recover(digest, signature), hash=keccak(raw)
     )
@@ -252,27 +265,56 @@ def contract_address(sender: Address, nonce: int) -> Address:
     return Address(keccak(rlp.encode([bytes(sender), nonce]))[12:])
 
 
-def _read_dynamic_fee(
-    items: list[Any],
+def _read_typed(
+    kind: int, items: list[Any]
 ) -> tuple[UnsignedTransaction, tuple[int, int, int], bytes]:
-    if len(items) != 12:
-        raise DecodeError(f"a transaction of type 2 has 12 fields, not {len(items)}")
-    if items[8] != []:
-        raise DecodeError("a transaction with an access list is none that Troth sends")
+    names = _TYPED_FIELDS[kind]
+    if len(items) != len(names) + 3:
+        raise DecodeError(
+            f"a transaction of type {kind} has {len(names) + 3} fields, not {len(items)}"
+        )
+    fields = dict(zip(names, items, strict=False))
+    price = "gas price" if "gas price" in fields else "fee"
+    priority = "gas price" if "gas price" in fields else "priority fee"
+    to = _target(fields["target"])
+    _check_access_list(fields["access list"])
+    if kind == BLOB:
+        _integer(fields["fee per blob gas"], "fee per blob gas")
+        _check_words(fields["blob hashes"], "blob hashes")
+        if to is None:
+            raise DecodeError("a transaction of type 3 cannot create a contract")
     unsigned = UnsignedTransaction(
-        type=DYNAMIC_FEE,
-        chain_id=_integer(items[0], "chain id"),
-        nonce=_integer(items[1], "nonce"),
-        max_priority_fee=_integer(items[2], "priority fee"),
-        max_fee=_integer(items[3], "fee"),
-        gas_limit=_integer(items[4], "gas limit"),
-        to=_target(items[5]),
-        value=_integer(items[6], "value"),
-        data=_bytes(items[7], "data", None),
+        type=kind,
+        chain_id=_integer(fields["chain id"], "chain id"),
+        nonce=_integer(fields["nonce"], "nonce"),
+        max_priority_fee=_integer(fields[priority], priority),
+        max_fee=_integer(fields[price], price),
+        gas_limit=_integer(fields["gas limit"], "gas limit"),
+        to=to,
+        value=_integer(fields["value"], "value"),
+        data=_bytes(fields["data"], "data", None),
     )
-    digest = keccak(bytes([DYNAMIC_FEE]) + rlp.encode(items[:9]))
-    parity, r, s = (_integer(item, "signature") for item in items[9:])
+    digest = keccak(bytes([kind]) + rlp.encode(items[:-3]))
+    parity, r, s = (_integer(item, "signature") for item in items[-3:])
     return unsigned, (parity, r, s), digest
+
+
+def _check_access_list(item: Any) -> None:
+    """EIP-2930: a list of an address and its storage keys each."""
+    if not isinstance(item, list):
+        raise DecodeError("an access list is a list")
+    for entry in item:
+        if not isinstance(entry, list) or len(entry) != 2:
+            raise DecodeError("an entry of an access list has an address and storage keys")
+        _bytes(entry[0], "an address of the access list", 20)
+        _check_words(entry[1], "storage keys of the access list")
+
+
+def _check_words(item: Any, what: str) -> None:
+    if not isinstance(item, list):
+        raise DecodeError(f"{what} are a list")
+    for word in item:
+        _bytes(word, f"one of the {what}", 32)
 
 
 def _dynamic_fee_fields(unsigned: UnsignedTransaction) -> list[Any]:
@@ -344,20 +386,28 @@ def _decode_log(item: Any) -> Log:
 
 
 def _split_type(raw: bytes, what: str) -> tuple[int, bytes]:
-    """EIP-2718: a first byte below 0x80 is a type; an RLP list starts at 0xc0."""
+    """EIP-2718: a first byte below 0x80 is a type; an RLP list starts at 0xc0.
+
+    Legacy has no type byte, so that a zero in front would be a second spelling of it.
+    """
     if not raw:
         raise DecodeError(f"{what} of no bytes")
+    if raw[0] == 0:
+        raise DecodeError(f"{what} of type 0 has no type byte")
     return (raw[0], raw[1:]) if raw[0] < 0x80 else (0, raw)
 
 
 def _decode_list(raw: bytes, what: str) -> list[Any]:
     try:
         items = rlp.decode(raw, strict=True)
+        canonical = rlp.encode(items)
     except RLPException as problem:
         raise DecodeError(f"{what}: not RLP: {problem}") from problem
+    except RecursionError as problem:  # the codec calls itself for each list in a list
+        raise DecodeError(f"{what}: lists in lists, too deep") from problem
     if not isinstance(items, list):
         raise DecodeError(f"{what} is a list")
-    if rlp.encode(items) != raw:
+    if canonical != raw:
         raise DecodeError(f"{what} is not canonically encoded")
     return items
 

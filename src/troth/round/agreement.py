@@ -7,7 +7,7 @@ and refuses to approve a proposal that carries others, and the audit does the sa
 from eth_hash.auto import keccak
 
 from troth.domain.terms import Terms
-from troth.errors import TermsError
+from troth.errors import ParameterError, TermsError
 from troth.ledger import abi
 from troth.ledger.address import Address
 from troth.ledger.bindings.structs import ON_CHAIN_TERMS, OnChainTerms, Site, Windows
@@ -70,26 +70,33 @@ def proposal_id(chain_id: int, registry: Address, digest: bytes, integers: OnCha
 
 
 def study_design(terms: Terms) -> StudyDesign:
-    """The parameters of the terms that must fit each other, for `plan`."""
+    """The parameters of the terms that must fit each other, for `plan`.
+
+    Raises:
+        TermsError: a value that no study could have, such as an unknown variant.
+    """
     secagg, privacy = terms.secagg, terms.privacy
-    return StudyDesign(
-        variant=secagg.variant,
-        members=len(terms.committee),
-        dimension=terms.model.dimension,
-        record_bounds=tuple(site.record_bound for site in terms.sites),
-        weights=tuple(site.weight for site in terms.sites),
-        clip=privacy.clip,
-        scale_bits=privacy.scale_bits,
-        noise_variance=privacy.noise_variance,
-        honest=privacy.honest,
-        rounds=terms.rounds,
-        delta=privacy.delta,
-        epsilon=privacy.epsilon,
-        proofs=secagg.proofs,
-        proofs_norm_equality=secagg.proofs_norm_equality,
-        num_wr_checks=secagg.num_wr_checks,
-        num_wr_successes=secagg.num_wr_successes,
-    )
+    try:
+        return StudyDesign(
+            variant=secagg.variant,
+            members=len(terms.committee),
+            dimension=terms.model.dimension,
+            record_bounds=tuple(site.record_bound for site in terms.sites),
+            weights=tuple(site.weight for site in terms.sites),
+            clip=privacy.clip,
+            scale_bits=privacy.scale_bits,
+            noise_variance=privacy.noise_variance,
+            honest=privacy.honest,
+            rounds=terms.rounds,
+            delta=privacy.delta,
+            epsilon=privacy.epsilon,
+            proofs=secagg.proofs,
+            proofs_norm_equality=secagg.proofs_norm_equality,
+            num_wr_checks=secagg.num_wr_checks,
+            num_wr_successes=secagg.num_wr_successes,
+        )
+    except ParameterError as problem:
+        raise TermsError("parameters", str(problem)) from problem
 
 
 def require_fit(terms: Terms) -> Plan:

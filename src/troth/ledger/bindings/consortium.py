@@ -170,6 +170,7 @@ CONTRACT: Final = Contract(
         ),
         Error("NoMembers", ()),
         Error("NotMember", (Param("account", abi.AddressType()),)),
+        Error("NotSigner", (Param("caller", abi.AddressType()),)),
         Error("UnknownRoles", (Param("roles", abi.Uint(8)),)),
         Error("ZeroMember", ()),
     ),

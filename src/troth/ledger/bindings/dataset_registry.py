@@ -192,7 +192,12 @@ CONTRACT: Final = Contract(
             "NotInStudy",
             (Param("version", abi.FixedBytes(32)), Param("study_id", abi.FixedBytes(32))),
         ),
+        Error("NotSigner", (Param("caller", abi.AddressType()),)),
         Error("NotSite", (Param("account", abi.AddressType()),)),
+        Error(
+            "RootInAnotherLineage",
+            (Param("root", abi.FixedBytes(32)), Param("lineage", abi.FixedBytes(32))),
+        ),
         Error("UnknownStudy", (Param("study_id", abi.FixedBytes(32)),)),
         Error("UnknownVersion", (Param("version", abi.FixedBytes(32)),)),
         Error("VersionExists", (Param("version", abi.FixedBytes(32)),)),

@@ -359,6 +359,7 @@ CONTRACT: Final = Contract(
             ),
         ),
         Error("NotMember", (Param("account", abi.AddressType()),)),
+        Error("NotSigner", (Param("caller", abi.AddressType()),)),
         Error("OnlyRounds", (Param("caller", abi.AddressType()),)),
         Error(
             "ReservationDiffers",

@@ -730,6 +730,8 @@ CONTRACT: Final = Contract(
                 Param("account", abi.AddressType()),
             ),
         ),
+        Error("NonCanonicalCalldata", ()),
+        Error("NotAggregator", (Param("account", abi.AddressType()),)),
         Error(
             "NotCommittee",
             (Param("study_id", abi.FixedBytes(32)), Param("account", abi.AddressType())),
@@ -742,7 +744,7 @@ CONTRACT: Final = Contract(
                 Param("site", abi.AddressType()),
             ),
         ),
-        Error("NotMember", (Param("account", abi.AddressType()),)),
+        Error("NotSigner", (Param("caller", abi.AddressType()),)),
         Error(
             "NotSite", (Param("study_id", abi.FixedBytes(32)), Param("account", abi.AddressType()))
         ),

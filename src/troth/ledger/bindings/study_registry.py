@@ -270,8 +270,10 @@ CONTRACT: Final = Contract(
             (Param("study_id", abi.FixedBytes(32)), Param("member", abi.AddressType())),
         ),
         Error("DuplicateParty", (Param("party", abi.FixedBytes(32)),)),
+        Error("NonCanonicalCalldata", ()),
         Error("NotAggregator", (Param("account", abi.AddressType()),)),
         Error("NotMember", (Param("account", abi.AddressType()),)),
+        Error("NotSigner", (Param("caller", abi.AddressType()),)),
         Error("NotSite", (Param("account", abi.AddressType()),)),
         Error(
             "SafeCastOverflowedUintDowncast",
