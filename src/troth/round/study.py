@@ -49,11 +49,6 @@ class Study:
             for candidate in candidates
         )
 
-    @property
-    def noise_places(self) -> range:
-        """Places of all noise candidates."""
-        return range(len(self.sites), len(self.reporters))
-
     def noise_place(self, member: int, candidate: int) -> int:
         """Place of one member's noise candidate."""
         return len(self.sites) + member * self.terms.privacy.noise_candidates + candidate

@@ -93,6 +93,7 @@ class Consortium:
             site.version: self.ledger.call(dataset_registry.version_of(site.version))
             for site in integers.sites
         }
+        proposed = self.ledger.call(study_registry.terms_of(event.study_id))
         for organisation in self.organisations:
             examined, _ = steward.examine(
                 self.store.get(digest, max_size=len(document)),
@@ -100,7 +101,7 @@ class Consortium:
                 registry=self.deployment.addresses["StudyRegistry"],
                 proposal=event.study_id,
                 digest=event.terms_digest,
-                integers=integers,
+                integers=proposed,
                 versions=versions,
             )
             member = organisation.account

@@ -67,6 +67,7 @@ class Played:
 
 def train(
     options: Options,
+    work: Path,
     data: HospitalData,
     ledger: DevelopmentLedger,
     players: Cast,
@@ -75,10 +76,10 @@ def train(
 ) -> Played:
     """Everything that happens on the ledger: agreement, all rounds, the refused second study."""
     parameters = study_parameters(options)
-    store = LocalBlobs(options.out / "store")
+    store = LocalBlobs(work / "store")
     with watch.part("agreement"):
         progress.stage("Seven organisations agree on a study, by vote, on the ledger")
-        folder = options.out / "parties"
+        folder = work / "parties"
         consortium, datasets = establish(
             players, ledger, store, folder, data, parameters, os.urandom
         )

@@ -4,10 +4,13 @@
 nothing is staged beyond the fifth site's lie and the second study's request.
 """
 
+import errno
 import os
 import shutil
+import tempfile
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 from troth.audit.bundle import write_bundle, write_whole
@@ -33,42 +36,47 @@ from troth.scenarios.progress import Progress
 from troth.scenarios.report import render
 from troth.scenarios.stopwatch import Stopwatch
 
+BUNDLE, TRUST, REPORT = "bundle.zip", "trust.json", "report.html"
 CHANGED = "changed.zip"
 MARKER = ".troth-demo"
-"""Says that a folder is ours to clear."""
-MINE = ("store", "parties", "bundle.zip", "trust.json", "report.html", CHANGED, MARKER)
+"""Says that a folder is ours to replace."""
+MINE = (MARKER, "store", "parties", BUNDLE, TRUST, REPORT)
 """What a run leaves in its folder, and replaces there."""
 
 
 def play(options: Options, progress: Progress) -> result.DemoResult:
     """Tell the whole story; leave bundle, trust file and report in the output folder.
 
-    A run that is stopped leaves nothing of itself there.
+    The run works in a folder beside it and moves in when it is done: one that fails or is stopped
+    leaves an earlier result as it was, and nothing of itself.
 
     Raises:
         InputError: options that cannot be, or a folder that cannot be written.
         TrothError: anything that the story does not expect.
     """
-    _prepare(options)
+    _check(options)
+    work = _work_folder(options.out)
     try:
-        return _play(options, progress)
-    except BaseException:
-        _clear(options.out)
-        raise
+        told = _play(options, work, progress)
+        _move_in(work, options.out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return told
 
 
-def _play(options: Options, progress: Progress) -> result.DemoResult:
+def _play(options: Options, work: Path, progress: Progress) -> result.DemoResult:
     watch = Stopwatch()
+    out = options.out
     with watch.part("data"):
         progress.stage("569 real patient records: 114 public, 455 split over four hospitals")
         data = load(options.seed)
     players = cast(os.urandom)
     funded = [organisation.account.address for organisation in players.organisations]
     with engines.open(options.ledger, timestamp=int(time.time()), funded=funded) as ledger:
-        played = train(options, data, ledger, players, progress, watch)
+        played = train(options, work, data, ledger, players, progress, watch)
         with watch.part("bundle"):
             progress.stage("Everything public goes into one file that a stranger can check")
-            bundle, trust = _pack(options.out, ledger, played)
+            bundle, trust = _pack(work, ledger, played)
         facts = _ledger_facts(ledger, played)
     with watch.part("audit"):
         progress.stage("The audit, offline and without any key")
@@ -90,54 +98,74 @@ def _play(options: Options, progress: Progress) -> result.DemoResult:
         reports=_reports(figures, players),
         refusals=played.refusals,
         ledger=facts,
-        bundle=str(bundle),
-        trust=str(trust),
-        report=str(options.out / "report.html"),
+        bundle=str(out / BUNDLE),
+        trust=str(out / TRUST),
+        report=str(out / REPORT),
         audit=_audit_facts(verdict, lie),
         seconds=watch.seconds,
     )
-    write_whole(options.out / "report.html", render(told, verdict.claims).encode())
+    write_whole(work / REPORT, render(told, verdict.claims).encode())
     return told
 
 
-def _prepare(options: Options) -> None:
-    """Make the folder, and clear what an earlier run left there; nothing else is touched."""
+def _check(options: Options) -> None:
+    """Refuse what cannot be before anything is done.
+
+    Raises:
+        InputError: which option, and what it may be.
+    """
     if options.rounds < 1:
         raise InputError(f"--rounds is {options.rounds}; a study has at least 1 round")
     if options.seed < 0:
         raise InputError(f"--seed is {options.seed}; it must be at least 0")
-    fit = plan(hospital_design(study_parameters(options), SITES))
-    for check in fit.failed:
-        raise InputError(f"--rounds is {options.rounds}: {check.explanation}")
+    one = plan(hospital_design(replace(study_parameters(options), rounds=1), SITES))
+    most = one.nano_rho_budget // max(one.nano_rho_per_round or (1,))
+    if options.rounds > most:
+        raise InputError(
+            f"--rounds is {options.rounds}; at most {most} rounds fit ε = {EPSILON:g} at "
+            f"δ = {DELTA:g}"
+        )
+
+
+def _work_folder(out: Path) -> Path:
+    """A folder of our own beside the output folder, which must be ours or empty or not there.
+
+    Raises:
+        InputError: the output folder holds other people's files, or cannot be written.
+    """
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        marker = options.out / MARKER
-        if any(options.out.iterdir()) and not marker.is_file():
+        if out.exists() and any(out.iterdir()) and not (out / MARKER).is_file():
             raise InputError(
-                f"{options.out}: holds files that no demonstration left there; choose another "
-                "folder with --out"
+                f"{out}: holds files that no demonstration left there; choose another folder with "
+                "--out"
             )
-        _clear(options.out)
-        marker.touch()
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.exists() and not os.access(out, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        (work / MARKER).touch()
     except OSError as problem:
         raise InputError(
-            f"{options.out}: cannot be written: {problem.strerror}; choose another with --out"
+            f"{out}: cannot be written: {problem.strerror}; choose another folder with --out"
         ) from problem
+    return work
 
 
-def _clear(folder: Path) -> None:
-    """Remove what a run leaves in its folder, and nothing else."""
+def _move_in(work: Path, out: Path) -> None:
+    """Replace an earlier result, part by part; nothing else in the folder is touched."""
+    out.mkdir(exist_ok=True)
     for name in MINE:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
+        old = out / name
+        if old.is_dir():
+            shutil.rmtree(old)
         else:
-            path.unlink(missing_ok=True)
+            old.unlink(missing_ok=True)
+        shutil.move(work / name, old)
 
 
 def _pack(folder: Path, ledger: DevelopmentLedger, played: Played) -> tuple[Path, Path]:
     """Bundle and trust file, both written whole."""
-    bundle, trust = folder / "bundle.zip", folder / "trust.json"
+    bundle, trust = folder / BUNDLE, folder / TRUST
     sealer = played.players.aggregators[0].account
     write_bundle(bundle, ledger, played.consortium.store, sealer)
     write_whole(trust, trust_document(ledger))
@@ -220,8 +248,8 @@ def _privacy(figures: StudyFigures, played: Played) -> result.Privacy:
         rho_spent=figures.nano_rho_spent / NANO,
         rho_budget=nano_rho_budget(EPSILON, DELTA) / NANO,
         assumption=(
-            f"at most {members - honest} of the {members} aggregators share what they know, "
-            "and no patient is in the records of two hospitals"
+            f"no {members - honest + 1} of the {members} aggregators pool what they know, and no "
+            "patient is in the records of two hospitals"
         ),
     )
 

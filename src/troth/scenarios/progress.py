@@ -14,16 +14,3 @@ class Progress(Protocol):
 
     def note(self, kind: str, text: str) -> None:
         """Something worth seeing; ``kind`` is ``done``, ``rejected``, ``refused`` or ``false``."""
-
-
-class Silent:
-    """Tells nobody."""
-
-    def stage(self, title: str) -> None:
-        """Pass over."""
-
-    def count(self, done: int, total: int) -> None:
-        """Pass over."""
-
-    def note(self, kind: str, text: str) -> None:
-        """Pass over."""
