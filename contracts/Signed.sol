@@ -6,8 +6,8 @@ pragma solidity 0.8.35;
 /// what an audit can check: calldata, signer and effect stand in one transaction. An act passed on by
 /// another contract would leave our events in a transaction that says nothing of them. So accounts
 /// that are contracts cannot be members.
-/// @dev Trap: where a chain lets an account run code of its own (EIP-7702), signer and caller may be
-/// one and the call still not be the transaction's. An account with code is refused as well.
+/// @dev Trap: where accounts may have code of their own (EIP-7702, from Prague on), signer and caller
+/// may be one and the call still not be the transaction's. Our chains run Cancun's rules.
 abstract contract Signed {
     /// @notice `caller` is not the account that signed the transaction.
     error NotSigner(address caller);
@@ -18,6 +18,6 @@ abstract contract Signed {
     }
 
     function _requireSigner() private view {
-        if (msg.sender != tx.origin || msg.sender.code.length != 0) revert NotSigner(msg.sender);
+        if (msg.sender != tx.origin) revert NotSigner(msg.sender);
     }
 }

@@ -11,6 +11,7 @@ from troth.domain.hashing import digest
 from troth.errors import BlobMissing, BundleFalse
 from troth.ledger.bindings import study_registry
 from troth.round.agreement import on_chain_terms
+from troth.testing.bundle_edits import Edit, read_members
 from troth.testing.small_study import Shape, small_study
 
 
@@ -92,6 +93,20 @@ def test_proposals_that_never_became_active_condemn_nothing(small, tmp_path):
     verdict = outcome(small, tmp_path)
     assert len(verdict.studies) == 1
     assert any("2 proposals that never became active" in str(claim) for claim in verdict.claims)
+
+
+def test_terms_that_never_became_active_are_not_packed_and_not_taken(small, tmp_path):
+    idle = b"not terms"
+    small.consortium.store.put(idle)
+    put_into_force(small, idle, on_chain_terms(small.study.terms), approvers=1)
+    outcome(small, tmp_path)
+    path, name = tmp_path / "b.troth", f"terms/{digest(idle).hex()}.json"
+    members = read_members(path.read_bytes())
+    assert name not in members
+    path.write_bytes(Edit(name, "added", lambda: idle, members).data)
+    with pytest.raises(BundleFalse, match="a document that no study in force names") as caught:
+        audit(path)
+    assert caught.value.member == name
 
 
 def test_a_bundle_without_the_terms_of_an_active_study_is_not_written(small, tmp_path):

@@ -1,9 +1,12 @@
 """Change one thing at a time, repair the manifest, and the audit must find and name it."""
 
+import json
+
 import pytest
 
 from troth.audit.run import audit
 from troth.errors import AuditError, BundleFalse, NotABundle
+from troth.ledger.evidence import decode_transaction
 from troth.testing import bundle_edits
 
 KINDS = {
@@ -21,6 +24,12 @@ def spread(made, count):
     """About ``count`` of a list, evenly."""
     step = max(1, len(made) // count)
     return made[step // 2 :: step]
+
+
+def audit_lines(packed):
+    """The transactions of the bundle, by line."""
+    lines = packed.members["transactions.jsonl"].splitlines()
+    return [decode_transaction(bytes.fromhex(json.loads(line)["raw"][2:])) for line in lines]
 
 
 def finding(path, data, trust=None):
@@ -65,7 +74,40 @@ def test_a_changed_byte_is_named_with_its_member_and_offset(packed, tmp_path):
     start = data.index(members[name])
     at = len(members[name]) // 2
     found = finding(tmp_path / "b", data[: start + at] + b"?" + data[start + at + 1 :])
-    assert (found.member, found.position) == (name, f"offset {at}")
+    line = members[name][:at].count(b"\n")
+    assert found.member == name
+    assert found.position.startswith(f"line {line + 1}, offset {at} (")
+    decoded = audit_lines(packed)[line]
+    assert str(decoded.sender) in found.position
+
+
+def test_a_changed_byte_of_a_transaction_is_told_with_what_it_does(packed, tmp_path):
+    members = packed.members
+    name = "transactions.jsonl"
+    senders = audit_lines(packed)
+    lines = members[name].splitlines(keepends=True)
+    start = packed.data.index(members[name])
+    seen = []
+    for number in range(0, len(senders), len(senders) // 6):
+        at = sum(map(len, lines[:number])) + 60
+        old = packed.data[start + at]
+        changed = packed.data[: start + at] + bytes([old ^ 1]) + packed.data[start + at + 1 :]
+        found = finding(tmp_path / "b", changed)
+        position = f"line {number + 1}, offset {at} ("
+        assert found.position.startswith(position)
+        assert found.position.endswith(f" of {senders[number].sender})")
+        seen.append(found.position.removeprefix(position).split(" of 0x")[0])
+    assert seen[0] == "the deployment of Consortium"
+    assert all(what.startswith("Rounds.") for what in seen[-3:])
+
+
+def test_a_changed_byte_of_a_header_is_told_with_its_line(packed, tmp_path):
+    content = packed.members["blocks.jsonl"]
+    at = len(content) - 9
+    start = packed.data.index(content)
+    changed = packed.data[: start + at] + b"?" + packed.data[start + at + 1 :]
+    found = finding(tmp_path / "b", changed)
+    assert found.position == f"line {content.count(10)}, offset {at}"
 
 
 def test_the_seal_holds_the_last_header_without_a_trust_file(packed, tmp_path):

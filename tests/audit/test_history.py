@@ -1,17 +1,23 @@
 """Odd but true transactions: an audit must predict them too, or a prankster could discredit it."""
 
 import pytest
+import rlp
+from eth_account import Account as EthAccount
 
+from troth.audit import archive
 from troth.audit.bundle import write_bundle
 from troth.audit.run import audit
 from troth.errors import BundleFalse
 from troth.ledger import engines
 from troth.ledger.account import Account
 from troth.ledger.address import Address
-from troth.ledger.bindings import consortium, dataset_registry, privacy_ledger
+from troth.ledger.bindings import consortium, dataset_registry, privacy_ledger, study_registry
+from troth.ledger.bindings.structs import OnChainTerms, Windows
 from troth.ledger.deploy import Member, deploy_all, predict_addresses
-from troth.ledger.evidence import DYNAMIC_FEE, UnsignedTransaction, sign
+from troth.ledger.evidence import DYNAMIC_FEE, ReceiptRecord, UnsignedTransaction, sign
 from troth.storage.blobs import LocalBlobs
+from troth.testing.chain_forger import rewrite
+from troth.testing.small_study import Shape, small_study
 
 MEMBERS = [Account(bytes([n]) * 32) for n in range(1, 5)]
 STRANGER = Account(b"\x09" * 32)
@@ -102,6 +108,15 @@ def test_odd_calls_are_predicted(chain, what, arguments, status):
     assert len(verdict.refusals) == (status == 0)
 
 
+def test_a_view_may_be_asked_in_any_encoding(chain):
+    terms = OnChainTerms(0, 1, 1, 1, 0, 1, 1, 1, 4, Windows(*[1] * 11), (), ())
+    asked = study_registry.study_id_of(bytes(32), terms).encode()
+    assert chain.send(MEMBERS[2], "StudyRegistry", asked + b"\0") == 1
+    proposed = study_registry.propose(bytes(32), terms).encode()
+    assert chain.send(MEMBERS[2], "StudyRegistry", proposed + b"\0") == 0
+    assert chain.audit().transactions == 7
+
+
 def test_gas_that_runs_out_in_a_called_contract(chain):
     """The inner call starves, the outer one keeps a 64th and reverts."""
     call = dataset_registry.register(ROOT, 10, bytes(32)).encode()
@@ -120,6 +135,62 @@ def test_payments_and_other_contracts_do_not_concern_us(chain):
     assert chain.pay(STRANGER, other) == 1
     verdict = chain.audit()
     assert (verdict.transactions, verdict.refusals) == (8, ())
+
+
+def signed(account, fields):
+    """A transaction as another program signs it."""
+    key = EthAccount.from_key(account._key.to_bytes())
+    return bytes(key.sign_transaction(fields).raw_transaction)
+
+
+def foreign(ledger, kind, account, to, **changes):
+    """The fields of a transaction of another type, with an access list where it has one."""
+    words = ["0x" + ROOT.hex(), "0x" + "00" * 32]
+    fields = {
+        "chainId": ledger.chain_id,
+        "nonce": ledger.nonce(account.address),
+        "gas": 2_000_000,
+        "to": str(to),
+        "value": 0,
+        "data": b"",
+    }
+    listed = {"type": kind, "accessList": [{"address": str(to), "storageKeys": words}]}
+    prices = {
+        0: {"gasPrice": 0},
+        1: {"gasPrice": 0, **listed},
+        2: {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0, **listed},
+    }
+    return {**fields, **prices[kind], **changes}
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_calls_of_every_type_are_replayed(chain, kind):
+    to = chain.addresses["DatasetRegistry"]
+    for account, status in ((MEMBERS[2], 1), (STRANGER, 0)):
+        raw = signed(account, foreign(chain.ledger, kind, account, to, data=REGISTER.encode()))
+        assert chain.ledger.send_raw(raw, force=True).status == status
+    verdict = chain.audit()
+    assert (verdict.transactions, len(verdict.refusals)) == (7, 1)
+    chain.ledger.send(MEMBERS[2], privacy_ledger.open_budget(lineage_of(chain), 100))
+    assert len(chain.audit().lineages) == 1
+
+
+def lineage_of(chain):
+    """The lineage of the only version."""
+    events = [logged.event for logged in chain.ledger.events(0)]
+    (found,) = [e for e in events if isinstance(e, dataset_registry.VersionRegistered)]
+    return found.lineage
+
+
+def test_a_transaction_for_every_chain_is_replayed_too(chain):
+    """Before EIP-155 a signature named no chain; nodes still put such a transaction in a block."""
+    to = chain.addresses["DatasetRegistry"]
+    fields = foreign(chain.ledger, 0, MEMBERS[2], to, data=REGISTER.encode())
+    del fields["chainId"]
+    submission = chain.ledger._backend.submit(signed(MEMBERS[2], fields), force=True)
+    assert chain.ledger.block(submission.block).transactions[0].transaction.chain_id is None
+    verdict = chain.audit()
+    assert (verdict.transactions, verdict.refusals) == (6, ())
 
 
 def test_a_second_deployment_beside_ours_is_foreign(chain):
@@ -174,4 +245,84 @@ def test_whoever_left_cannot_seal(chain, tmp_path):
     path = tmp_path / "b.troth"
     write_bundle(path, chain.ledger, LocalBlobs(tmp_path / "store"), MEMBERS[3])
     with pytest.raises(BundleFalse, match="no member"):
+        audit(path)
+
+
+def test_a_study_goes_on_among_foreign_transactions(tmp_path):
+    """Parties read every block, so a stranger's transaction of any type stands in their way."""
+    small = small_study(tmp_path, Shape(rounds=2))
+    ledger, store = small.consortium.ledger, small.consortium.store
+    site = small.consortium.organisations[0].account
+
+    def disturb():
+        for kind in (0, 1, 2):
+            for account, to in ((STRANGER, MEMBERS[0].address), (site, ledger.addresses["Rounds"])):
+                raw = signed(account, foreign(ledger, kind, account, to, data=b"\1\2"))
+                ledger.send_raw(raw, force=True)
+
+    disturb()
+    assert len(small.run(lambda view: len(view.finals) == 1).finals) == 1
+    disturb()
+    assert len(small.run().finals) == 2
+    disturb()
+    assert len({logged.block.number for logged in ledger.events(0)}) > 20
+    path = tmp_path / "study.troth"
+    write_bundle(path, ledger, store, site)
+    verdict = audit(path)
+    (study,) = verdict.studies
+    assert study.rounds_final == 2
+    assert len(verdict.refusals) == 9
+    found = [ledger.block(n).transactions for n in range(ledger.head().number + 1)]
+    types = [entry.transaction.type for entries in found for entry in entries]
+    assert [types.count(kind) for kind in (0, 1)] == [6, 6]
+
+
+def with_blobs(chain_id, *, wrapped):
+    """A stranger's first transaction, of type 3, as a block holds it or as it travels."""
+    fields = {
+        "type": 3,
+        "chainId": chain_id,
+        "nonce": 0,
+        "gas": 21_000,
+        "maxFeePerGas": 0,
+        "maxPriorityFeePerGas": 0,
+        "maxFeePerBlobGas": 1,
+        "to": str(MEMBERS[0].address),
+        "blobVersionedHashes": ["0x01" + "33" * 31],
+    }
+    raw = signed(STRANGER, fields)
+    if not wrapped:
+        return raw
+    point = b"\xc0" + bytes(47)
+    return b"\3" + rlp.encode([rlp.decode(raw[1:]), [bytes(131_072)], [point], [point]])
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_transaction_with_blobs_does_not_concern_us(packed, tmp_path, wrapped):
+    """No engine in this process makes such a block, so one is written here."""
+    consortium_ = packed.small.consortium
+    chain_id, sealer = consortium_.ledger.chain_id, consortium_.organisations[0].account
+
+    def change(blocks):
+        blocks[-1].transactions.append(with_blobs(chain_id, wrapped=wrapped))
+        last = blocks[-1].receipts[-1]
+        gas = last.cumulative_gas + 21_000
+        blocks[-1].receipts.append(ReceiptRecord(3, 1, gas, bytes(256), ()))
+
+    members = rewrite(packed.members, chain_id, sealer, change)
+    path = tmp_path / "rewritten.troth"
+    path.write_bytes(archive.write(members))
+    assert audit(path).transactions == audit(packed.path).transactions + 1
+
+
+def test_an_unknown_type_is_named(packed, tmp_path):
+    consortium_ = packed.small.consortium
+    chain_id, sealer = consortium_.ledger.chain_id, consortium_.organisations[0].account
+
+    def change(blocks):
+        blocks[-1].transactions[-1] = b"\4" + blocks[-1].transactions[-1][1:]
+
+    path = tmp_path / "rewritten.troth"
+    path.write_bytes(archive.write(rewrite(packed.members, chain_id, sealer, change)))
+    with pytest.raises(BundleFalse, match="type 4 is none that Cancun knows"):
         audit(path)

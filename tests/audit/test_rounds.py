@@ -12,7 +12,7 @@ from troth.audit.chain import verify_chain
 from troth.audit.deployment import verify_deployment
 from troth.audit.evidence import gather
 from troth.audit.history import replay
-from troth.audit.reports import verify_files, verify_keys, verify_reports
+from troth.audit.reports import verify_files, verify_reports
 from troth.audit.round_check import check_rounds
 from troth.audit.sums import verify_step, verify_sums
 from troth.audit.verdicts import verify_verdict_key, verify_verdicts
@@ -76,7 +76,6 @@ def test_models_are_the_sums_of_what_sites_sent(rounds_of_study, packed):
 @pytest.mark.parametrize(
     ("check", "digests"),
     [
-        (verify_keys, lambda view: view.hpke_keys),
         (verify_reports, lambda view: view.noise_lists),
         (verify_reports, lambda view: view.reports),
         (verify_files, lambda view: view.files),

@@ -9,6 +9,7 @@ import pytest
 
 from troth.audit import seal
 from troth.audit.bundle import write_bundle
+from troth.audit.claims import attested_models
 from troth.audit.members import SEAL
 from troth.audit.run import audit
 from troth.audit.trust import Head, NamedAddress, decode_trust
@@ -71,7 +72,7 @@ def test_claims_say_what_is_proved_attested_and_not_covered(verdict):
     uncovered = "\n".join(by_status["not covered"])
     for words in ("its own sum", "distribution", "clipped the records", "record bound"):
         assert words in uncovered
-    assert any("4 of 4 voters" in line for line in by_status["attested"])
+    assert any("4 of 4 voters in 2 rounds: " in line for line in by_status["attested"])
 
 
 def test_the_json_follows_its_schema(verdict, project):
@@ -119,10 +120,45 @@ def test_other_anchors_make_it_false(packed, change, member):
     assert caught.value.member == member
 
 
-@pytest.mark.parametrize("trust", [b"", b"{}", b"nonsense", b'{"format":"troth/trust/v2"}'])
-def test_other_trust_files_are_wrong_use(packed, trust):
-    with pytest.raises(InputError, match="trust file"):
-        audit(packed.path, trust)
+@pytest.mark.parametrize("layout", [{"indent": 2}, {"indent": 2, "sort_keys": True}, {}])
+def test_a_trust_file_may_be_laid_out_in_any_way(packed, layout):
+    reformatted = json.dumps(json.loads(packed.trust), **layout).encode() + b"\n"
+    assert reformatted != packed.trust
+    assert audit(packed.path, reformatted).verdict == "verified"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda _: b"", "not JSON (line 1, column 1)"),
+        (lambda _: b"nonsense", "not JSON (line 1, column 1)"),
+        (lambda text: text[:-1] + b",\n,}", "not JSON (line "),
+        (lambda _: b"\xff{}", "not UTF-8 (byte 0)"),
+        (lambda _: b"[" * 10**6, "nested as no trust file is"),
+        (lambda _: b"9" * 5000, "not JSON that can be read"),
+        (lambda _: b"[]", "document: is not an object"),
+        (lambda _: b"{}", "format: is missing"),
+        (lambda text: text[:-1] + b',"more":1}', "more: is unknown"),
+        (lambda text: text[:-1] + b',"format":"troth/trust/v1"}', "format: stands twice"),
+        (lambda text: text.replace(b"trust/v1", b"trust/v2"), "format: is 'troth/trust/v2'"),
+        (lambda text: text.replace(b'"chain_id":', b'"chain_id":"x"'), "not JSON (line 1"),
+        (lambda text: text.replace(b'"hash":"0x', b'"hash":"0x00'), "head.hash: 33 bytes"),
+        (lambda text: text.replace(b"StudyRegistry", b"Rounds"), "contracts: names one twice"),
+    ],
+)
+def test_other_trust_files_are_wrong_use(packed, change, problem):
+    """The message starts with what is wrong: whoever read the file puts its path before it."""
+    with pytest.raises(InputError) as caught:
+        audit(packed.path, change(packed.trust))
+    assert str(caught.value).startswith(problem)
+    assert "trust file" in str(caught.value)
+
+
+def test_attestations_are_told_by_round():
+    counts = [(2, 7, 7), (3, 7, 7), (5, 6, 6)]
+    assert str(attested_models("s", counts)) == (
+        "attested by 7 of 7 voters in 2 rounds, 6 of 6 in round 5: the model of each round of 's'"
+    )
 
 
 def test_a_text_file_is_not_a_bundle(tmp_path):

@@ -1,6 +1,7 @@
 """The command as a person or a script calls it, and a design that fits."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from troth.cli.main import main
@@ -17,6 +19,9 @@ from troth.scenarios.hospital_records import StudyParameters
 from troth.scenarios.hospital_study import hospital_design
 
 PROJECT = Path(__file__).resolve().parents[2]
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((PROJECT / "specs/error.schema.json").read_text())
+)
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,15 @@ class Ran:
     err: str
 
     def complained(self, code: int, *words: str) -> None:
-        """It failed as it should: one line that holds these words, and nothing printed."""
+        """It failed as it should: one line with these words, and at most its document."""
         assert self.code == code, self.err
         assert "Traceback" not in self.err
-        assert self.out == ""
         (line,) = self.err.splitlines()
+        if self.out:
+            document = json.loads(self.out)
+            SCHEMA.validate(document)
+            assert document["exit_code"] == code
+            assert line == f"troth: error: {document['error']}"
         assert line.startswith("troth: error: ")
         for word in words:
             assert word in line

@@ -91,7 +91,9 @@ def test_a_trust_file_of_another_consortium(troth, made, tmp_path):
 def test_a_bundle_that_is_a_text_file(troth, tmp_path):
     (tmp_path / "note.txt").write_text("dear auditor")
     troth("audit", "note.txt").complained(4, "note.txt", "not a bundle")
-    troth("audit", "note.txt", "--json").complained(4, "note.txt")
+    ran = troth("audit", "note.txt", "--json")
+    ran.complained(4, "note.txt")
+    assert json.loads(ran.out)["exit_code"] == 4
 
 
 def test_a_bundle_that_is_cut_off(troth, made, tmp_path):
@@ -103,7 +105,9 @@ def test_a_bundle_that_is_cut_off(troth, made, tmp_path):
 
 def test_files_that_are_not_there(troth, made, tmp_path):
     troth("audit", "nowhere.zip").complained(2, "nowhere.zip", "no such file")
-    troth("audit", tmp_path).complained(2, "no such file")
+    troth("audit", tmp_path).complained(2, "is a folder")
+    troth("audit", made / "study.zip", "--trust", tmp_path).complained(2, "--trust", "is a folder")
+    troth("audit", "/dev/null").complained(2, "/dev/null", "is not a plain file")
     troth("audit", made / "study.zip", "--trust", "nowhere").complained(2, "--trust nowhere")
 
 

@@ -15,7 +15,7 @@ def test_a_file_in_the_way(troth, tmp_path):
 
 def test_rounds_that_the_budget_cannot_pay(troth, tmp_path):
     ran = troth("demo", "hospitals", "--rounds", "21")
-    ran.complained(2, "--rounds", "21 rounds cost")
+    ran.complained(2, "--rounds", "at most 20 rounds")
     assert list(tmp_path.iterdir()) == []
 
 

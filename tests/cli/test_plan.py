@@ -1,11 +1,21 @@
 """`troth plan`: terms or a design; what does not fit, what would, and what cannot even be asked."""
 
 import json
+import re
+from dataclasses import replace
 
 import jsonschema
 import pytest
 
+from troth.cli.main import VariantName
+from troth.cli.plan import arguments
 from troth.domain import canonical
+from troth.domain.terms import decode
+from troth.privacy.inequalities import checks
+from troth.privacy.plan import plan
+from troth.privacy.secagg.parameters import VARIANTS
+from troth.scenarios.hospital_records import StudyParameters
+from troth.scenarios.hospital_study import hospital_design
 from troth.testing.small_study import Shape, small_study
 
 
@@ -120,7 +130,7 @@ def test_terms_that_cannot_be(troth, written, terms, path, value, words):
         (b"not JSON", ["terms.json"]),
         (b"\xff\xfe", ["terms.json", "utf-8"]),
         (b"[]", ["terms.json", "not an object"]),
-        (b'{ "rounds": 1 }', ["terms.json", "canonical"]),
+        (b'{ "rounds": 1 }', ["terms.json", "missing"]),
         (b'{"a":1,"a":2}', ["terms.json", "repeats"]),
     ],
 )
@@ -138,7 +148,7 @@ def test_terms_as_deep_as_a_well(troth_process, tmp_path):
 def test_files_that_cannot_be_read(troth, tmp_path):
     troth("plan", "nowhere.json").complained(2, "nowhere.json", "no such file")
     (tmp_path / "folder").mkdir()
-    troth("plan", "folder").complained(2, "folder", "no such file")
+    troth("plan", "folder").complained(2, "folder", "is a folder")
     (tmp_path / "huge").write_bytes(b" " * (2**22 + 1))
     troth("plan", "huge").complained(2, "huge", "above")
 
@@ -173,3 +183,136 @@ def test_terms_and_options_together(troth):
 )
 def test_designs_that_cannot_be(troth, design, changes, words):
     troth("plan", *design(**changes)).complained(2, *words)
+
+
+@pytest.mark.parametrize("name", ["proofs", "proofs_norm_equality"])
+@pytest.mark.parametrize("count", [-5, 0, 256])
+def test_counts_of_proofs_that_cannot_be(troth, design, name, count):
+    option = "--" + name.replace("_", "-")
+    troth("plan", *design(**{name: count})).complained(2, f"{option} {count}", "1 to 255")
+
+
+def test_the_variants_offered_are_those_there_are():
+    assert {variant.value for variant in VariantName} == set(VARIANTS)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_nobody_is_shown_a_none(troth, design, variant):
+    ran = troth("plan", *design(variant=variant, proofs=None, proofs_norm_equality=None))
+    assert ran.code in {0, 1}, ran.err
+    assert "None" not in ran.out
+
+
+def small(**changes):
+    """A design that fits the smallest field, but for what is changed."""
+    small = replace(
+        hospital_design(StudyParameters(), 1),
+        record_bounds=(16,), clip=8, scale_bits=3, noise_variance=64, rounds=1, epsilon=10.0,
+        proofs=None, proofs_norm_equality=None,
+    )  # fmt: skip
+    return replace(small, **changes)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_one_norm_proof_is_sound_enough_in_the_largest_field_only(variant):
+    found = {check.name: check.ok for check in checks(small(variant=variant))}
+    assert found["soundness"] is (variant == "Pine128")
+
+
+@pytest.mark.parametrize(
+    ("variant", "count"),
+    [("Pine64HmacSha256Aes128", 2), ("Pine40HmacSha256Aes128", 3), ("Pine32HmacSha256Aes128", 3)],
+)
+def test_the_help_says_how_many_norm_proofs_suffice(troth, variant, count):
+    for proofs, ok in ((count - 1, False), (count, True)):
+        design = small(variant=variant, proofs_norm_equality=proofs)
+        assert {check.name: check.ok for check in checks(design)}["soundness"] is ok
+    words = " ".join(troth("plan", "--help").out.split())
+    assert "2 or more for Field64, 3 for Field40 and Field32" in words
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"num_wr_checks": 50, "num_wr_successes": 50},
+        {"variant": "Pine32HmacSha256Aes128"},
+        {"variant": "Pine64", "proofs": None, "proofs_norm_equality": None},
+        {"rounds": 25, "proofs_norm_equality": 1},
+    ],
+)
+def test_a_printed_command_is_exactly_its_proposal(troth, design, changes):
+    asked = design(**changes)
+    proposed = [
+        item["design"] for item in json.loads(troth("plan", *asked, "--json").out)["proposals"]
+    ]
+    out = troth("plan", *asked).out
+    commands = [line.split()[2:] for line in out.splitlines() if " plan --" in line]
+    assert commands
+    again = [json.loads(troth("plan", *command, "--json").out)["design"] for command in commands]
+    assert again == proposed
+
+
+def test_arguments_describe_every_field(troth):
+    unusual = replace(
+        hospital_design(StudyParameters(), 2),
+        weights=(1, 2),
+        num_wr_checks=110,
+        num_wr_successes=90,
+    )
+    shown = json.loads(troth("plan", *arguments(unusual).split(), "--json").out)["design"]
+    assert {
+        name: tuple(value) if isinstance(value, list) else value for name, value in shown.items()
+    } == {name: getattr(unusual, name) for name in shown}
+    assert not plan(unusual).fits
+
+
+def pretty(value):
+    return json.dumps(dict(reversed(value.items())), indent=4).encode()
+
+
+def test_terms_in_another_layout_are_read_and_the_canonical_form_is_named(troth, terms, tmp_path):
+    (tmp_path / "terms.json").write_bytes(pretty(terms))
+    ran = troth("plan", "terms.json", "--json")
+    assert ran.code == 0
+    assert json.loads(ran.out)["fits"]
+    (note,) = ran.err.splitlines()
+    assert note.startswith("troth: note: terms.json: not in canonical form")
+    digest = decode(canonical.encode(terms)).digest()
+    assert f"0x{digest.hex()}" in note
+
+
+def test_the_canonical_form_is_written(troth, terms, tmp_path):
+    (tmp_path / "terms.json").write_bytes(pretty(terms))
+    ran = troth("plan", "terms.json", "--canonical", "terms.json")
+    assert (ran.code, ran.err) == (0, "")
+    assert (tmp_path / "terms.json").read_bytes() == canonical.encode(terms)
+    again = troth("plan", "terms.json")
+    assert (again.code, again.err) == (0, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["terms.json"]
+
+
+def test_a_canonical_form_of_nothing_or_nowhere(troth, written, terms, design, tmp_path):
+    troth("plan", *design(), "--canonical", "out").complained(2, "--canonical out", "no terms")
+    ran = troth("plan", written(terms), "--canonical", "nowhere/out")
+    ran.complained(2, "nowhere/out", "cannot be written")
+    troth("plan", tmp_path).complained(2, "is a folder")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "9007199254740993"])
+def test_numbers_that_no_terms_have(troth, terms, tmp_path, number):
+    first = re.search(rb'"shift": *\[\s*([^,\]\s]+)', pretty(terms))
+    assert first is not None
+    text = pretty(terms)
+    start, end = first.span(1)
+    (tmp_path / "terms.json").write_bytes(text[:start] + number.encode() + text[end:])
+    troth("plan", "terms.json").complained(2, "terms.json")
+
+
+def test_the_plans_in_the_docs_end_as_the_docs_say(troth, project):
+    page = (project / "docs/cli.md").read_text(encoding="utf-8").split("## Two plans")[1]
+    fits, does_not = re.findall(r"^ {4}troth (plan --.+)$", page, re.MULTILINE)
+    assert troth(*fits.split()).code == 0
+    ran = troth(*does_not.split())
+    assert ran.code == 1
+    assert "It does not fit: soundness." in ran.out
+    assert "Would fit: proofs_norm_equality 1 → 2\n" in ran.out

@@ -1,7 +1,9 @@
 """Everything that a person can get wrong before any work begins, and how the command behaves."""
 
+import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +14,9 @@ import pytest
 
 from troth import __version__
 from troth.cli import main as command
+from troth.cli.exits import explain
 from troth.cli.main import Engine
+from troth.errors import StateFileError, StorageError
 from troth.ledger import engines
 
 
@@ -116,6 +120,51 @@ def test_a_full_disk():
     assert done.returncode == 5
     (line,) = done.stderr.splitlines()
     assert line.startswith("troth: error: No space left on device; ")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+@pytest.mark.parametrize("kind", [StateFileError, StorageError])
+def test_a_file_that_finds_no_room_is_told_to_make_some(capsys, kind, number):
+    problem = kind("state file x: cannot be written")
+    problem.__cause__ = OSError(number, os.strerror(number))
+    assert explain(problem) == 5
+    assert "; make room" in capsys.readouterr().err
+    assert explain(StateFileError("state file x: torn")) == 5
+    assert "make the file readable" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["plan", "--clip", "much", "--json"], 2),
+        (["plan", "--json"], 2),
+        (["audit", "nowhere", "--json"], 2),
+        (["demo", "hospitals", "--ledger", "geth", "--json"], 2),
+    ],
+)
+def test_a_failure_is_a_document_too(troth, arguments, code):
+    ran = troth(*arguments)
+    ran.complained(code)
+    assert json.loads(ran.out)["format"] == "troth/error/v1"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["demo", "hospitals", "--ledger", "geth"],
+        ["demo", "hospitals", "--rounds", "0"],
+        ["plan", "--clip", "much"],
+        ["plan", "--clip", "1.5"],
+        ["plan", "--clip", "9" * 5000],
+        ["plan", "--epsilon", "1,5"],
+        ["plan", "--variant", "geth"],
+    ],
+)
+def test_words_of_libraries_stay_inside(troth, arguments):
+    ran = troth(*arguments)
+    ran.complained(2, arguments[-2] + ": ")
+    assert not re.search("Value error|Input|parse|Invalid value", ran.err)
+    assert ran.out == ""
 
 
 def test_closed_output():

@@ -59,10 +59,15 @@ PATH = [
 WEIGHTS = {"s1": 3, "s2": 1, "s3": 1, "s4": 2, "s5": 1}
 
 
+_NAMES: dict[Address, str] = {}
+
+
 @cache
 def account(name: str) -> Account:
     """The account of this name; every name has one, member or not."""
-    return Account(keccak(f"test account {name}".encode()))
+    made = Account(keccak(f"test account {name}".encode()))
+    _NAMES[made.address] = name
+    return made
 
 
 def digest(text: str | bytes) -> bytes:
@@ -226,12 +231,12 @@ class Play:
     @property
     def committee(self) -> list[str]:
         """The members' names, in order."""
-        return [_name(member) for member in self.terms.committee]
+        return [_NAMES[member] for member in self.terms.committee]
 
     @property
     def sites(self) -> list[str]:
         """The sites' names, in order."""
-        return [_name(site.account) for site in self.terms.sites]
+        return [_NAMES[site.account] for site in self.terms.sites]
 
     @property
     def state(self) -> int:
@@ -356,23 +361,24 @@ class Play:
             self.step_to(state)
 
 
-def _name(address: Address) -> str:
-    return next(name for name in MEMBERS if account(name).address == address)
-
-
-def _prepare() -> World:
+def _found(roles: dict[str, int]) -> World:
+    """A deployed chain whose sites have a version and a budget."""
     ledger = open_embedded(CONTRACTS, timestamp=START)
     members = [
-        Member(account(name).address, roles, digest(f"label {name}"))
-        for name, roles in MEMBERS.items()
+        Member(account(name).address, role, digest(f"label {name}")) for name, role in roles.items()
     ]
     world = World(ledger, deploy_all(ledger, account("deployer"), members))
-    for name in WEIGHTS:
+    for name in [name for name, role in roles.items() if role == SITE]:
         call = dataset_registry.register(digest(f"root {name}"), 100, bytes(32))
         (event,) = world.events(name, call)
         assert isinstance(event, dataset_registry.VersionRegistered)
         world.versions[name] = event.version
         world.send(name, privacy_ledger.open_budget(event.lineage, BUDGET))
+    return world
+
+
+def _prepare() -> World:
+    world = _found(MEMBERS)
     world.terms = world.make_terms()
     world.study = world.propose(world.terms)
     world.agree(world.study, world.terms)
@@ -390,6 +396,22 @@ def account_fixture() -> Callable[[str], Account]:
 def digest_fixture() -> Callable[[str | bytes], bytes]:
     """A digest for a text."""
     return digest
+
+
+@pytest.fixture
+def crowd() -> Iterator[World]:
+    """A consortium of 64 sites and 5 members, on a chain of its own, with terms for all of them."""
+    sites, members = [f"site {i}" for i in range(64)], [f"member {j}" for j in range(5)]
+    world = _found({**dict.fromkeys(sites, SITE), **dict.fromkeys(members, AGGREGATOR)})
+    world.terms = world.make_terms(
+        committee=tuple(account(name).address for name in members),
+        sites=tuple(world.site(name) for name in sites),
+        min_sites=64,
+        min_weight=64,
+        windows=all_windows(100 * WINDOW),
+    )
+    with world.ledger:
+        yield world
 
 
 @pytest.fixture(scope="session")

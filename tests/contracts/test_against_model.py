@@ -183,6 +183,38 @@ class Contracts(RuleBasedStateMachine):
         for name in others[:5]:
             self.send(name, consortium.vote_removal(self.account(expelled).address))
 
+    @rule(demoted=st.sampled_from([*SITES, *COMMITTEE]))
+    def demote(self, demoted):
+        """Back in the consortium, but in another role."""
+        self.expel(demoted)
+        address = self.account(demoted).address
+        for name in [name for name in NAMES[:7] if name != demoted][:5]:
+            self.send(name, consortium.vote_admission(address, 8, bytes(32)))
+
+    def one_site_is_left(self, voters):
+        """A study that asks for one site, and gets one: who decides what follows?"""
+        terms = replace(self.terms, min_sites=1, min_weight=1)
+        receipt = self.send("a1", study_registry.propose(self.digest("one site"), terms))
+        study = receipt.events[0].event.study_id
+        for name in NAMES[:9]:
+            self.send(name, study_registry.approve(study))
+        for name in SITES:
+            self.send(name, dataset_registry.grant(self.versions[name], study))
+        self.studies.insert(0, study)
+        self.honest_steps_to(State.JUDGED)
+        self.everybody_judges([0, 5, 5, 5, 5, 0, 0], differ=False)
+        self.honest_steps_to(State.PUBLISHED)
+        for name in voters:
+            self.act(name, "attest", self.digest("model"))
+        self.world.ledger.advance(61)
+        self.act("stranger", "finalise")
+
+    @rule(of=st.sampled_from(SITES), fresh=st.booleans())
+    def register_again(self, of, fresh):
+        """The root of the first version, in a lineage of its own or in the same."""
+        parent = bytes(32) if fresh else self.versions[of]
+        self.send(of, dataset_registry.register(self.digest(f"root {of}"), 7, parent))
+
     @rule(budget=st.sampled_from([10**6, 10**7, 3 * 10**7, 5 * 10**7, 10**8]))
     def second_study_opens(self, budget):
         """Both studies pay from one budget: what one has reserved the other cannot have."""
@@ -209,6 +241,10 @@ class Contracts(RuleBasedStateMachine):
     @rule(steps=st.integers(1, 3))
     def honest_steps(self, steps):
         for _ in range(steps):
+            self.honest_step()
+
+    def honest_steps_to(self, state):
+        while self.state is not state:
             self.honest_step()
 
     def honest_step(self):
@@ -378,11 +414,19 @@ class Contracts(RuleBasedStateMachine):
         receipt = self.send(name, study_registry.propose(label, terms))
         self.studies += [event.event.study_id for event in receipt.events]
 
-    @rule(field=st.sampled_from(["weight", "version", "lineage", "account", "windows"]))
+    @rule(
+        field=st.sampled_from(
+            ["weight", "version", "lineage", "account", "windows", "slow", "rounds", "aborts"]
+        )
+    )
     def propose_badly(self, field):
         first, second, *rest = self.terms.sites
-        if field == "windows":
-            terms = replace(self.terms, windows=replace(self.terms.windows, judge=0))
+        if field in ("windows", "slow"):
+            seconds = 0 if field == "windows" else 30 * 24 * 60 * 60 + 1
+            terms = replace(self.terms, windows=replace(self.terms.windows, judge=seconds))
+        elif field in ("rounds", "aborts"):
+            rounds, aborts = (10**6 + 1, 1) if field == "rounds" else (1, 10**4 + 1)
+            terms = replace(self.terms, rounds=rounds, max_aborts=aborts)
         else:
             value = 0 if field == "weight" else getattr(second, field)
             sites = (replace(first, **{field: value}), second, *rest)
@@ -494,13 +538,32 @@ def test_a_whole_round_is_the_same(machine):
             "RoundAborted",
         ),
         # Whoever left takes no part in rounds that open later.
-        ("ANNOUNCED", lambda run: (run.expel("s5"), run.push("u1", "open")), "Opened"),
+        ("ANNOUNCED", lambda run: (run.expel("s5"), run.push("u1", "open")), "StudyNotActive"),
+        ("ANNOUNCED", lambda run: (run.demote("s5"), run.push("u1", "open")), "Opened"),
+        ("ANNOUNCED", lambda run: (run.demote("a2"), run.push("u1", "open")), "NotAggregator"),
         ("ABSENT", lambda run: (run.expel("s5"), run.honest_step()), "StudyNotActive"),
         (
             "OPEN",
             lambda run: (run.expel("s5"), run.say("s5", "report", 5, other=False)),
-            "NotMember",
+            "NotSite",
         ),
+        (
+            "OPEN",
+            lambda run: (run.demote("s5"), run.say("s5", "report", 5, other=False)),
+            "NotSite",
+        ),
+        (
+            "OPEN",
+            lambda run: (run.demote("a2"), run.say("a2", "report_noise", 5, other=False)),
+            "NotAggregator",
+        ),
+        # The committee of two needs a third vote, however few the voters.
+        ("ABSENT", lambda run: run.one_site_is_left(("a1", "a2")), "RoundAborted"),
+        ("ABSENT", lambda run: run.one_site_is_left(("a1", "a2", "s1")), "Finalised"),
+        ("ABSENT", lambda run: run.propose_badly("slow"), "TermsInvalid"),
+        ("ABSENT", lambda run: run.propose_badly("rounds"), "TermsInvalid"),
+        ("ABSENT", lambda run: run.propose_badly("aborts"), "TermsInvalid"),
+        ("ABSENT", lambda run: run.register_again("s1", fresh=True), "RootInAnotherLineage"),
         ("ABSENT", lambda run: run.raise_lower_raise("s1", 5), "BudgetRaised"),
     ],
 )

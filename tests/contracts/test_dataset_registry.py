@@ -79,6 +79,23 @@ def test_a_version_is_registered_once(world, digest):
     assert other.version != event.version
 
 
+def test_a_root_stays_in_its_lineage(world, digest):
+    register, first = dataset_registry.register, world.versions["s1"]
+    root = digest("root s1")  # the root of the first version
+    assert world.refuses("s1", register(root, 101, FIRST)) == ("RootInAnotherLineage", root, first)
+    (child,) = world.events(
+        "s1", register(root, 101, first)
+    )  # within the lineage it may stand again
+    (other,) = world.events("s1", register(digest("r"), 7, FIRST))
+    refused = ("RootInAnotherLineage", root, first)
+    assert world.refuses("s1", register(root, 101, other.version)) == refused
+    assert child.lineage == first
+    (theirs,) = world.events(
+        "s2", register(root, 101, FIRST)
+    )  # another holder's are not known here
+    assert theirs.lineage == theirs.version
+
+
 def test_a_parent_must_be_known_and_ones_own(world, account, digest):
     register, theirs = dataset_registry.register, world.versions["s2"]
     assert world.refuses("s1", register(digest("r"), 7, theirs)) == (

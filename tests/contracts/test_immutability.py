@@ -72,6 +72,36 @@ def source_of(name):
     return next(SOURCES.glob(f"*/{name}.sol")).read_text()
 
 
+def sources():
+    """Every source of ours, wherever it lies."""
+    return [path for path in sorted(SOURCES.rglob("*.sol")) if "node_modules" not in path.parts]
+
+
+def code_of(text):
+    """A source without its comments, its white space made single."""
+    text = re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", text)
+
+
+SETTLING = "entry.settled += nanoRho[i];"
+WAYS_TO_CHANGE_WHAT_IS_SETTLED = (
+    r"\.settled\s*(\+\+|--|(\*\*|<<|>>|[-+*/%&|^])?=(?!=))",
+    r"\.settled\b[^;(){}]*\)\s*=(?!=)",  # as a part of a tuple
+    r"(\+\+|--)[^;{}]*\.settled",
+    r"\bdelete (?!_roles\[member\];)",  # the one deletion that there is
+    r"_entries\[[^;=]*\]\s*=(?!=)",
+    r"\bEntry\s*\(|\bEntry memory\b",  # an entry that could be assigned as a whole
+)
+
+
+def forbidden_writes(text):
+    """What changes settled amounts other than the one statement that may, once."""
+    code = code_of(text)
+    found = [] if code.count(SETTLING) == 1 else ["not settled once"]
+    rest = code.replace(SETTLING, "")
+    return found + [way for way in WAYS_TO_CHANGE_WHAT_IS_SETTLED if re.search(way, rest)]
+
+
 def test_these_are_all_the_contracts():
     assert artifact.names() == NAMES == sorted(contract.name for contract in CONTRACTS)
 
@@ -117,7 +147,7 @@ def test_references_are_immutable_and_right(world, name):
     assert set(declared) == set(REFERENCES[name])
 
 
-@pytest.mark.parametrize("path", sorted(SOURCES.glob("*/*.sol")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.name)
 def test_no_source_has_an_owner_assembly_or_low_level_calls(path):
     text = re.sub(r"//.*", "", path.read_text())
     for word in ("owner()", "onlyOwner", "assembly", "delegatecall", "selfdestruct", ".call("):
@@ -126,11 +156,39 @@ def test_no_source_has_an_owner_assembly_or_low_level_calls(path):
 
 
 def test_what_is_settled_is_written_in_one_place_and_only_grows():
-    writes = re.findall(r"\.settled\s*([^;,)=+-]*[+-]?=[^=;]*);", source_of("PrivacyLedger"))
-    assert writes == ["+= nanoRho[i]"]
+    assert not forbidden_writes("".join(path.read_text() for path in sources()))
     body = source_of("PrivacyLedger").split("function settle(")[1].split("    /// @inheritdoc")[0]
-    assert "entry.settled += nanoRho[i];" in body
-    assert not re.search(r"delete\s+_?(entries|entry)", source_of("PrivacyLedger"))
+    assert SETTLING in body
+
+
+RELEASING = "_entries[lineages[i]].reserved -= nanoRho[i];"
+CLOSING = "_usable(lineage).closed = true;"
+
+
+@pytest.mark.parametrize(
+    ("there", "added"),
+    [
+        (RELEASING, "--_entries[lineages[i]].settled;"),
+        (RELEASING, "_entries[lineages[i]].settled--;"),
+        (RELEASING, "_entries[lineages[i]].settled -= nanoRho[i];"),
+        (RELEASING, "Entry storage entry = _entries[lineages[i]]; entry.settled += nanoRho[i];"),
+        (CLOSING, "delete _usable(lineage).settled;"),
+        (CLOSING, "delete _entries[lineage];"),
+        (CLOSING, "delete\n            _entries[lineage];"),
+        (CLOSING, "_entries[lineage] = Entry(0, 0, 0, true, 1);"),
+        (CLOSING, "_entries[lineage] =\n            Entry({budget: 0, settled: 0});"),
+        (CLOSING, "_entries[lineage] = _entries[0];"),
+        (CLOSING, "_usable(lineage).settled /= 2;"),
+        (CLOSING, "_usable(lineage).settled >>= 1;"),
+        (CLOSING, "_usable(lineage).settled = 0;"),
+        (CLOSING, "(_usable(lineage).settled, ) = (0, 1);"),
+    ],
+)
+def test_the_search_for_writes_finds_them(there, added):
+    text = source_of("PrivacyLedger")
+    assert text.count(there) == 1
+    assert forbidden_writes(text.replace(there, f"{there}\n        {added}"))
+    assert not forbidden_writes(text.replace(there, f"{there}\n        // {added.split()[0]}"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -144,6 +202,7 @@ def test_every_error_of_a_contract_is_reached_by_a_test(name):
         "PrivacyLedger": ["test_privacy_ledger.py"],
         "Rounds": [path.name for path in Path(__file__).parent.glob("test_round_*.py")],
     }
-    tests = "".join((Path(__file__).parent / file).read_text() for file in files[name])
+    named = [*files[name], "test_calls.py"]
+    tests = "".join((Path(__file__).parent / file).read_text() for file in named)
     errors = {entry["name"] for entry in artifact.load(name).abi if entry["type"] == "error"}
     assert {error for error in errors if f'"{error}' not in tests} == errors & unreachable

@@ -90,6 +90,20 @@ def test_half_of_an_even_number_is_no_majority(world, digest):
     assert play.do("finalise", "nobody")[0] == Finalised(world.study, 1, digest("A"))
 
 
+@pytest.mark.parametrize(("voters", "final"), [(("a1", "a2"), False), (("a1", "a2", "s1"), True)])
+def test_the_committee_alone_decides_nothing(world, voters, final):
+    play = world.start("one site is enough", min_sites=1, min_weight=1)
+    play.bring_to("Judged")
+    play.all_do("judge", bytes([0, 3, 3, 3, 3, 0, 0]))  # two members and one site: three voters
+    play.all_do("commit_sum")
+    play.all_do("publish")
+    for name in voters:
+        play.do("attest", name)
+    world.pass_deadline()
+    ended = play.do("finalise", "nobody")[0]
+    assert isinstance(ended, Finalised if final else RoundAborted)
+
+
 def test_who_attests(world, account):
     play = world.reach("Judged")
     play.all_do("judge", bytes([0, 3, 0, 0, 0, 0, 0]))

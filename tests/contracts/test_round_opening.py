@@ -22,9 +22,19 @@ ANNOUNCING, ANNOUNCED, OPEN = 1, 2, 3
 WINDOW = 60
 
 
+OTHERS = ("s1", "s2", "s3", "s4", "u1")
+SITE, AGGREGATOR, AUDITOR = 1, 2, 8
+
+
 def vote_out(world: Any, account: Any, name: str) -> None:
-    for voter in ("s1", "s2", "s3", "s4", "u1"):
+    for voter in OTHERS:
         world.send(voter, consortium.vote_removal(account(name).address))
+
+
+def change_roles(world: Any, account: Any, name: str, roles: int) -> None:
+    vote_out(world, account, name)
+    for voter in OTHERS:
+        world.send(voter, consortium.vote_admission(account(name).address, roles, bytes(32)))
 
 
 def test_the_first_head_starts_the_clock(world, account, digest):
@@ -101,15 +111,12 @@ def test_a_study_that_a_holder_left_announces_nothing(world, account):
 
 def test_a_committee_member_voted_out_announces_nothing(world, account):
     vote_out(world, account, "a1")
-    assert world.play.refuses("announce", "a1") == ("NotMember", account("a1").address)
+    assert world.play.refuses("announce", "a1") == ("NotAggregator", account("a1").address)
 
 
 def test_a_committee_member_without_the_role_announces_nothing(world, account):
-    vote_out(world, account, "a1")
-    for voter in ("s1", "s2", "s3", "s4", "u1"):
-        again = consortium.vote_admission(account("a1").address, 8, bytes(32))
-        world.send(voter, again)
-    assert world.play.refuses("announce", "a1") == ("NotMember", account("a1").address)
+    change_roles(world, account, "a1", AUDITOR)
+    assert world.play.refuses("announce", "a1") == ("NotAggregator", account("a1").address)
 
 
 @pytest.mark.parametrize("number", [0, 2, 2**32 - 1])
@@ -155,10 +162,30 @@ def test_opening_reserves_the_price_on_every_lineage(world):
     assert play.settled() == 0
 
 
-def test_only_members_with_a_standing_grant_are_enrolled_and_charged(world, account):
+def test_a_study_that_stopped_being_active_is_not_opened(world, account):
+    play = world.reach("Announced")
+    vote_out(world, account, "s5")
+    assert play.refuses("open", "nobody") == ("StudyNotActive", world.study)
+    assert play.reserved() == 0
+
+
+@pytest.mark.parametrize("name", ["a1", "a2"])
+def test_a_round_is_not_opened_once_the_committee_is_not_whole(world, account, name):
+    play = world.reach("Announced")
+    vote_out(world, account, name)
+    assert play.refuses("open", "nobody") == ("NotAggregator", account(name).address)
+    for voter in OTHERS:
+        again = consortium.vote_admission(account(name).address, AUDITOR, bytes(32))
+        world.send(voter, again)
+    assert play.refuses("open", "nobody") == ("NotAggregator", account(name).address)
+    change_roles(world, account, name, AGGREGATOR)
+    play.do("open", "nobody")
+
+
+def test_only_sites_with_a_standing_grant_are_enrolled_and_charged(world, account):
     play = world.reach("Announced")
     world.send("s2", dataset_registry.revoke(world.versions["s2"], world.study))
-    vote_out(world, account, "s5")
+    change_roles(world, account, "s5", AUDITOR)
     events = play.do("open", "nobody")
     charged = [event.lineage for event in events if isinstance(event, Reserved)]
     assert charged == [world.versions[name] for name in ("s1", "s3", "s4")]

@@ -83,7 +83,27 @@ def test_a_site_voted_out_after_opening_does_not_report(world, account):
     gone = account("s5").address
     for voter in ("a1", "a2", "a3", "s1", "s2"):
         world.send(voter, consortium.vote_removal(gone))
-    assert play.refuses("report", "s5") == ("NotMember", gone)
+    refused = ("NotSite", world.study, gone)
+    assert play.refuses("report", "s5") == refused
+    for voter in ("a1", "a2", "a3", "s1", "s2"):
+        world.send(voter, consortium.vote_admission(gone, 8, bytes(32)))
+    assert play.refuses("report", "s5") == refused
+    for call in (consortium.vote_removal(gone), consortium.vote_admission(gone, 1, bytes(32))):
+        for voter in ("a1", "a2", "a3", "s1", "s2"):
+            world.send(voter, call)
+    play.do("report", "s5")
+
+
+@pytest.mark.parametrize("back", [None, 8])
+def test_a_committee_member_without_the_role_reports_no_noise(world, account, back):
+    play = world.reach("Open")
+    gone = account("a2").address
+    for voter in ("a1", "a3", "s1", "s2", "s3"):
+        world.send(voter, consortium.vote_removal(gone))
+    if back is not None:
+        for voter in ("a1", "a3", "s1", "s2", "s3"):
+            world.send(voter, consortium.vote_admission(gone, back, bytes(32)))
+    assert play.refuses("report_noise", "a2") == ("NotAggregator", gone)
 
 
 def test_a_report_is_a_digest_and_comes_once(world, account):

@@ -100,6 +100,8 @@ def test_only_a_member_proposes_and_once(world, account, digest):
         ("noiseCandidates", {"noise_candidates": 0}),
         ("noiseCandidates", {"noise_candidates": 4}),
         ("rounds", {"rounds": 0}),
+        ("rounds", {"rounds": 10**6 + 1}),
+        ("maxAborts", {"max_aborts": 10**4 + 1}),
         ("minSites", {"min_sites": 0}),
         ("minSites", {"min_sites": 6}),
         ("minWeight", {"min_weight": 0}),
@@ -117,8 +119,9 @@ def test_terms_out_of_range_are_named(world, digest, field, changes):
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_every_window_must_be_open_for_a_second(world, digest, window):
-    windows = replace(world.terms.windows, **{window: 0})
+@pytest.mark.parametrize("seconds", [0, 30 * 24 * 60 * 60 + 1])
+def test_every_window_is_between_a_second_and_thirty_days(world, digest, window, seconds):
+    windows = replace(world.terms.windows, **{window: seconds})
     call = study_registry.propose(digest("t"), world.make_terms(windows=windows))
     name = "windows." + SOLIDITY.get(window, window)
     assert world.refuses("a1", call) == ("TermsInvalid", ascii_field(name))
@@ -135,7 +138,9 @@ def test_limits_are_taken(world, account):
         "largest quorum": {"min_sites": 5, "min_weight": 8},
         "smallest": {"min_sites": 1, "min_weight": 1, "noise_variance": 4, "clip": 1},
         "three members": {"committee": committee, "honest": 2},
-        "widest": {"rounds": 2**32 - 1, "max_aborts": 2**32 - 1, "noise_variance": 2**128 - 1},
+        "widest": {"rounds": 10**6, "max_aborts": 10**4, "noise_variance": 2**128 - 1},
+        "slowest": {"windows": structs.Windows(*[30 * 24 * 60 * 60] * 11)},
+        "fastest": {"windows": structs.Windows(*[1] * 11)},
     }
     for label, changes in limits.items():
         world.propose(world.make_terms(**changes), label)
@@ -294,10 +299,13 @@ def test_an_account_voted_back_in_brings_its_approval(world, account, remove):
     assert world.ask(study_registry.is_active(world.study))
 
 
-def test_enrolled_sites_are_members_whose_grants_stand(world, remove):
+def test_enrolled_sites_have_the_role_and_a_grant(world, account, remove):
     assert world.ask(study_registry.enrolled_sites(world.study)) == 0b11111
     world.send("s2", dataset_registry.revoke(world.versions["s2"], world.study))
     remove("s4")
+    assert world.ask(study_registry.enrolled_sites(world.study)) == 0b10101
+    for name in ("s1", "s2", "s3", "s5", "a1"):
+        world.send(name, consortium.vote_admission(account("s4").address, 8, bytes(32)))
     assert world.ask(study_registry.enrolled_sites(world.study)) == 0b10101
     assert world.ask(study_registry.enrolled_sites(bytes(32))) == 0
 

@@ -423,6 +423,16 @@ def test_a_model_needs_more_than_half_of_all_voters(votes, final):
         assert game.others.steps == ["reserve", "settle"]
 
 
+@pytest.mark.parametrize(("sites", "final"), [((), False), (S[:1], True)])
+def test_the_committee_alone_decides_nothing(sites, final):
+    game = Game(study=terms(min_sites=1, min_weight=1)).reach(State.JUDGED)
+    game.members("judge", codes=b"\0\5\5\0\0\0")  # three members and one site: four voters
+    game.reach(State.PUBLISHED)
+    game.attest((*COMMITTEE, *sites))
+    events = game.late().act(ANYONE, "finalise")
+    assert isinstance(events[0], rounds.Finalised if final else rounds.RoundAborted)
+
+
 def test_a_site_that_was_not_accepted_does_not_vote():
     game = Game().reach(State.JUDGED)
     game.members("judge", codes=b"\0\0\5\0\0\0")
@@ -490,7 +500,7 @@ def test_other_values_that_are_refused():
 def test_announcing_needs_an_active_study_and_an_aggregator():
     given = ARGUMENTS["announce"]
     assert Game(active=False).refuses(A, "announce", **given)[0] == "StudyNotActive"
-    assert Game(strangers=(A,)).refuses(A, "announce", **given)[0] == "NotMember"
+    assert Game(strangers=(A,)).refuses(A, "announce", **given)[0] == "NotAggregator"
     assert Game(study=terms(rounds=0)).refuses(A, "announce", **given)[0] == "StudyOver"
 
 
@@ -502,12 +512,27 @@ def test_opening_needs_a_quorum_that_can_be_met_and_the_money():
     assert poor.state is State.ANNOUNCED
 
 
+def test_opening_needs_an_active_study_and_its_whole_committee():
+    game = Game().reach(State.ANNOUNCED)
+    game.others.active = False
+    assert game.refuses(ANYONE, "open") == ("StudyNotActive", {"study_id": STUDY})
+    game.others.active, game.others.strangers = True, (C,)
+    assert game.refuses(ANYONE, "open") == ("NotAggregator", {"account": C})
+
+
+def test_a_noise_list_needs_the_role():
+    game = Game().reach(State.OPEN)
+    game.others.strangers = (B,)
+    refused = game.refuses(B, "reportNoise", **ARGUMENTS["reportNoise"])
+    assert refused == ("NotAggregator", {"account": B})
+
+
 def test_reporting_needs_enrolment_and_membership():
     game = Game(enrolled=0b011).reach(State.OPEN)
     given = ARGUMENTS["report"]
     assert game.refuses(S[2], "report", **given)[0] == "NotEnrolled"
     game.others.strangers = (S[1],)
-    assert game.refuses(S[1], "report", **given)[0] == "NotMember"
+    assert game.refuses(S[1], "report", **given)[0] == "NotSite"
     game.report(S[:1])
     assert game.refuses(ANYONE, "close")[0] == "TooEarly"
     game.others.strangers = ()

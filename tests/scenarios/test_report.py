@@ -138,16 +138,47 @@ def test_a_quiet_run_invents_nothing(made_up_result):
     assert "No study asked for more than was left." in text
     assert "No report was rejected." in text
     assert "Asked by a second study" not in text
+    assert "it was there to lie in a later round, and this run had none" in text
+    assert "This was staged: we changed the byte ourselves." in text
+    for words in ("times too long", "ask too much", "lie, once"):
+        assert words not in text
+
+
+def test_what_was_staged_is_said(page):
+    text = read(page).text
+    for words in ("made to ask too much", "100 times too long", "the byte ourselves", "lie, once"):
+        assert words in text
+
+
+def test_measured_means_stand_beside_the_single_run(page):
+    text = read(page).text
+    for words in ("98.25 %", "93.16 %", "97.81 %", "97.43 %", "ten seeds, ten noise draws each"):
+        assert words in text
+    assert "learns little alone" not in text
+
+
+def test_verified_says_by_which_trust_file(page):
+    assert "the trust file that this same run wrote" in read(page).text
+
+
+def test_files_are_named_from_the_pages_own_folder(made_up_result):
+    text = read(report.render(made_up_result, CLAIMS)).text
+    assert "out/hospitals" not in text
+    assert "bundle.zip" in text
+    assert ".venv/bin/troth" in text
 
 
 def test_text_of_others_stays_text(made_up_result):
     bad = '<script>alert("1")</script>'
     audited = replace(made_up_result.audit, changed_byte=bad)
     reports = Reports(1, (Rejection(bad, 2, "validity"),))
-    changed = replace(made_up_result, audit=audited, reports=reports, bundle=f"out/{bad}.zip")
+    file = "<img onerror=alert(1)>.zip"
+    changed = replace(made_up_result, audit=audited, reports=reports, bundle=f"out/{file}")
     page = report.render(changed, (*CLAIMS, attested(bad, bad)))
     assert bad not in page
-    assert read(page).text.count(bad) >= 5
+    assert read(page).text.count(bad) >= 4
+    assert file not in page
+    assert read(page).text.count(file) >= 2
 
 
 def test_every_reason_of_the_transition_table_has_plain_words():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from troth.cli import demo, output
+from troth.scenarios.report import MEASURED
 
 
 @pytest.fixture
@@ -32,6 +33,12 @@ def test_the_summary_says_everything(printed, made_up_result):
         "fifth site",
         "single operator, no consensus",
         "verified",
+        "the trust file that this same run wrote",
+        "One run is one draw",
+        "98.25%",
+        "93.16%",
+        "97.81%",
+        "97.43%",
         "claims byte 0x33",
         made_up_result.bundle,
         made_up_result.report,
@@ -49,3 +56,9 @@ def test_the_next_command_can_be_copied(printed, made_up_result):
 def test_paths_are_never_wrapped(printed, made_up_result):
     long = str(Path("a" * 90, "b" * 90, "bundle.zip"))
     assert long in printed(replace(made_up_result, bundle=long))
+
+
+def test_the_readme_shows_the_same_means():
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    means = (MEASURED.pooled, *MEASURED.local, MEASURED.federated, MEASURED.troth)
+    assert "| " + " | ".join(f"{mean * 100:.2f} %" for mean in means) + " |" in readme

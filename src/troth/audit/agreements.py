@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from troth.audit.chain import Entry
 from troth.audit.history import History
-from troth.audit.members import TERMS, terms_name
+from troth.audit.members import terms_name
 from troth.domain import terms as document
 from troth.domain.terms import Terms
 from troth.errors import BundleFalse, TermsError
@@ -45,10 +45,10 @@ def verify_agreements(
         history: the replayed chain.
         chain_id: its id.
         contract: address of the Rounds contract.
-        documents: terms by digest.
+        documents: terms by digest; exactly those of the active studies.
 
     Raises:
-        BundleFalse: terms that are missing, unreadable or unfit, that nobody proposed, or that
+        BundleFalse: terms that are missing, unreadable or unfit, of no active study, or that
             carry other numbers than the contracts computed with.
     """
     events = list(history.events())
@@ -61,10 +61,10 @@ def verify_agreements(
     for entry, event in events:
         if not isinstance(event, study_registry.StudyProposed):
             continue
-        unclaimed.discard(event.terms_digest)
         if event.study_id not in active:
             idle.append(event.study_id)
             continue
+        unclaimed.discard(event.terms_digest)
         member = terms_name(event.terms_digest)
         if event.terms_digest not in documents:
             raise BundleFalse(member, "member", "nothing", "the terms of an active study")
@@ -73,11 +73,12 @@ def verify_agreements(
             plan = require_fit(terms)
         except TermsError as problem:
             raise BundleFalse(
-                member, problem.where, "terms that hold", problem.problem
+                member, problem.where, "terms that hold", f"none ({problem.problem})"
             ) from problem
         agreed[event.study_id] = Agreement(Study(terms, event.study_id, contract), plan, entry)
     for digest in sorted(unclaimed):
-        raise BundleFalse(terms_name(digest), "member", f"a study's {TERMS}", "nobody proposed it")
+        follows = "a document that no study in force names"
+        raise BundleFalse(terms_name(digest), "member", "the terms of a study", follows)
     return Agreements(agreed, tuple(idle))
 
 

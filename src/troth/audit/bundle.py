@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,17 +26,21 @@ from troth.audit.members import (
     encode_lines,
     terms_name,
 )
-from troth.audit.references import listed, referenced
+from troth.audit.references import Reference, needed
 from troth.domain import records
+from troth.domain import terms as document
 from troth.domain.hashing import digest as digest_of
-from troth.errors import BlobMissing, BundleFalse, InputError, NotABundle
+from troth.errors import BundleFalse, InputError, NotABundle, TermsError
 from troth.ledger import artifact
 from troth.ledger.account import Account
+from troth.ledger.address import Address
 from troth.ledger.bindings import study_registry
 from troth.ledger.client import Ledger
 from troth.ledger.deploy import ORDER
 from troth.ledger.interface import Event
 from troth.round.messages import MAX_MESSAGE
+from troth.round.study import Study
+from troth.round.view import StudyView
 from troth.storage.blobs import BlobStore
 
 
@@ -73,7 +77,7 @@ def read_bundle(path: Path) -> Bundle:
         raise BundleFalse(name, "content", "the archive's checksum", "another one")
     for name in (BLOCKS, CONTRACTS, SEAL, TRANSACTIONS):
         if name not in members:
-            raise BundleFalse(name, "member", "nothing", "a bundle has this member")
+            raise BundleFalse(name, "member", "nothing", "a member that every bundle has")
     blocks, transactions = members.pop(BLOCKS), members.pop(TRANSACTIONS)
     sealed, contracts = members.pop(SEAL), members.pop(CONTRACTS)
     folders = {
@@ -81,7 +85,7 @@ def read_bundle(path: Path) -> Bundle:
         for folder in (TERMS, BLOBS)
     }
     for name in sorted(members):
-        raise BundleFalse(name, "member", "to belong to a bundle", "no bundle has such a member")
+        raise BundleFalse(name, "member", "to belong to a bundle", "a member that no bundle has")
     return Bundle(
         blocks=decode_lines(BlockLine, blocks, BLOCKS),
         transactions=decode_lines(TransactionLine, transactions, TRANSACTIONS),
@@ -99,7 +103,9 @@ def _by_digest(members: Mapping[str, bytes], name_of: Callable[[bytes], str]) ->
     for name, content in members.items():
         true = digest_of(content)
         if name != name_of(true):
-            raise BundleFalse(name, "content", "to be what it is called", f"0x{true.hex()}")
+            raise BundleFalse(
+                name, "content", "to be what it is called", f"content of digest 0x{true.hex()}"
+            )
         found[true] = content
     return found
 
@@ -108,7 +114,8 @@ def write_bundle(path: Path, ledger: Ledger, store: BlobStore, sealer: Account) 
     """Write everything public about a ledger into one file: whole, or not at all.
 
     Run by any member. The store must serve the terms of every active study by their digest, and
-    should serve whatever the parties published; sealed shares are never looked for.
+    the blobs that `troth.audit.references` asks for; nothing else is packed, least of all sealed
+    shares.
 
     Args:
         path: the file; it is replaced if there is one.
@@ -117,7 +124,7 @@ def write_bundle(path: Path, ledger: Ledger, store: BlobStore, sealer: Account) 
         sealer: a member's account, which signs the last block.
 
     Raises:
-        BlobMissing: the terms of an active study are not in the store.
+        BlobMissing: the store lacks one of these; without it the bundle would be false.
         InputError: the file cannot be written.
     """
     head = ledger.final()
@@ -134,39 +141,49 @@ def write_bundle(path: Path, ledger: Ledger, store: BlobStore, sealer: Account) 
         DeployedContract(name, bytes(ledger.addresses[name]), artifact.load(name).digest)
         for name in ORDER
     )
+    agreed = _terms(events, store)
+    blobs = _blobs(events, agreed, ledger.addresses["Rounds"], store)
     members = {
         BLOCKS: encode_lines([BlockLine(block.raw.header) for block in blocks]),
         TRANSACTIONS: encode_lines(lines),
         SEAL: records.encode(seal.make(sealer, ledger.chain_id, head.hash)),
         CONTRACTS: records.encode(Contracts(CONTRACTS_FORMAT, deployed)),
-        **{terms_name(digest): terms for digest, terms in _terms(events, store)},
-        **{blob_name(digest): blob for digest, blob in _blobs(events, store).items()},
+        **{terms_name(digest_of(terms)): terms for terms in agreed.values()},
+        **{blob_name(digest): blob for digest, blob in blobs.items()},
     }
     members[manifest.NAME] = manifest.make(members).encode()
     write_whole(path, archive.write(members))
 
 
-def _terms(events: list[Event], store: BlobStore) -> Iterator[tuple[bytes, bytes]]:
-    """The terms of all proposals; of those that never became active only where there are any."""
+def _terms(events: Sequence[Event], store: BlobStore) -> dict[bytes, bytes]:
+    """The terms of every study that became active, by study id."""
     active = {e.study_id for e in events if isinstance(e, study_registry.StudyActivated)}
-    for event in events:
-        if not isinstance(event, study_registry.StudyProposed):
-            continue
-        try:
-            yield event.terms_digest, store.get(event.terms_digest, max_size=MAX_MESSAGE)
-        except BlobMissing:
-            if event.study_id in active:
-                raise
+    return {
+        event.study_id: store.get(event.terms_digest, max_size=MAX_MESSAGE)
+        for event in events
+        if isinstance(event, study_registry.StudyProposed) and event.study_id in active
+    }
 
 
-def _blobs(events: list[Event], store: BlobStore) -> dict[bytes, bytes]:
-    """Whatever the store serves of the blobs that the ledger names."""
-    references = list(referenced(events))
+def _blobs(
+    events: Sequence[Event], agreed: Mapping[bytes, bytes], contract: Address, store: BlobStore
+) -> dict[bytes, bytes]:
+    """The blobs that the rounds of all studies need."""
+
+    def fetch(reference: Reference) -> bytes:
+        return store.get(reference.digest, max_size=MAX_MESSAGE)
+
     blobs: dict[bytes, bytes] = {}
-    for stage in (references, listed(references, blobs)):
-        for reference in list(stage):
-            if reference.digest not in blobs and store.has(reference.digest):
-                blobs[reference.digest] = store.get(reference.digest, max_size=MAX_MESSAGE)
+    for study_id, terms in agreed.items():
+        try:
+            study = Study(document.decode(terms), study_id, contract)
+        except TermsError:
+            continue  # an audit names these terms as the lie, before it comes to any round
+        view = StudyView(study_id)
+        for event in events:
+            view.apply(event)
+        for round_ in view.rounds.values():
+            blobs |= needed(study, round_, fetch)
     return blobs
 
 

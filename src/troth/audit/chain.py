@@ -19,6 +19,7 @@ from troth.ledger.evidence import (
     Header,
     ReceiptRecord,
     SignedTransaction,
+    block_form,
     decode_header,
     decode_receipt,
     decode_transaction,
@@ -97,7 +98,7 @@ _Decoded = tuple[SignedTransaction, ReceiptRecord]
 def _transaction(number: int, line: Line) -> _Decoded:
     where = f"line {number}"
     try:
-        transaction = decode_transaction(line.raw)
+        transaction = decode_transaction(block_form(line.raw))
     except DecodeError as problem:
         raise BundleFalse(
             TRANSACTIONS, f"{where}, raw", "a signed transaction", str(problem)
@@ -109,13 +110,17 @@ def _transaction(number: int, line: Line) -> _Decoded:
 
 
 def _chain_id(decoded: Sequence[_Decoded]) -> int:
-    """The chain id of every transaction. Most speak for all, so that one changed one is named."""
+    """The chain id of every transaction. Most speak for all, so that one changed one is named.
+
+    Those from before EIP-155 name none: every chain takes them, so anybody may put one here.
+    """
     ids = [transaction.chain_id for transaction, _ in decoded]
-    usual = max(set(ids), key=ids.count, default=None)
-    if usual is None:
+    named = [found for found in ids if found is not None]
+    if not named:
         raise BundleFalse(TRANSACTIONS, "line 1", "nothing", "the deployment of the contracts")
+    usual = max(set(named), key=named.count)
     for number, found in enumerate(ids, start=1):
-        if found != usual:
+        if found not in (usual, None):
             where = f"line {number}, raw"
             raise BundleFalse(TRANSACTIONS, where, f"chain id {found}", f"chain id {usual}")
     return usual

@@ -1,5 +1,6 @@
 """The lines of a verdict: what is proved, what somebody merely attests, what nobody checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 PROVED = "proved"
@@ -29,6 +30,24 @@ def proved(text: str) -> Claim:
 def attested(by: str, text: str) -> Claim:
     """True if these parties say the truth."""
     return Claim(ATTESTED, text, by)
+
+
+def attested_models(study: str, rounds: Sequence[tuple[int, int, int]]) -> Claim:
+    """Who attests the models of a study.
+
+    Args:
+        study: its name.
+        rounds: number, agreeing voters and all voters of each final round.
+    """
+    grouped: dict[tuple[int, int], list[int]] = {}
+    for number, agreeing, voters in rounds:
+        grouped.setdefault((agreeing, voters), []).append(number)
+    parts = [
+        f"{agreeing} of {voters}{'' if at else ' voters'} in "
+        + (f"{len(numbers)} rounds" if len(numbers) > 1 else f"round {numbers[0]}")
+        for at, ((agreeing, voters), numbers) in enumerate(grouped.items())
+    ]
+    return attested(", ".join(parts), f"the model of each round of {study!r}")
 
 
 def not_covered(text: str) -> Claim:

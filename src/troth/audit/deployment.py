@@ -85,7 +85,7 @@ def _elsewhere(
         return BundleFalse(CONTRACTS, f"contracts, {name}, address", said, str(found[0]))
     entry = next((entry for address, entry in created.items() if address == claimed), None)
     if entry is None:
-        follows = "nobody deployed this contract"
+        follows = "no address: nobody deployed this contract"
         return BundleFalse(CONTRACTS, f"contracts, {name}, address", said, follows)
     where = f"{entry.position}, raw"
     follows = "other code than the shipped artefact's"
@@ -99,7 +99,7 @@ def _arguments(name: str, entry: Entry, addresses: Mapping[str, Address]) -> dic
         arguments = BY_NAME[name].decode_constructor(entry.transaction.data[len(code) :])
     except DecodeError as problem:
         raise BundleFalse(
-            TRANSACTIONS, where, f"to deploy {name} with arguments", str(problem)
+            TRANSACTIONS, where, f"to deploy {name} with arguments", f"none ({problem})"
         ) from problem
     for parameter, value in arguments.items():
         other = REFERENCES.get(parameter)

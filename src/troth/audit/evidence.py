@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from troth.audit.chain import Entry
 from troth.audit.history import History
 from troth.audit.members import TRANSACTIONS, blob_name
+from troth.audit.references import Reference, needed
 from troth.errors import BundleFalse
 from troth.ledger.address import Address
 from troth.ledger.bindings import rounds
@@ -52,9 +53,21 @@ class RoundEvidence:
             BundleFalse: it is not in the bundle.
         """
         if digest not in self.blobs:
-            follows = f"the {what} of round {self.view.number} belongs here"
+            follows = f"the {what} of round {self.view.number}"
             raise BundleFalse(blob_name(digest), "member", "nothing", follows)
         return self.blobs[digest]
+
+    def needed(self) -> set[bytes]:
+        """The blobs of this round that belong into a bundle.
+
+        Raises:
+            BundleFalse: one is not there.
+        """
+
+        def fetch(reference: Reference) -> bytes:
+            return self.require(reference.digest, reference.what)
+
+        return set(needed(self.study, self.view, fetch))
 
 
 def gather(

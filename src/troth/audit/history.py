@@ -76,7 +76,9 @@ def _called(world: World, contract: str, entry: Entry) -> tuple[Call[object] | N
     try:
         call = _decode_call(contract, transaction.data)
     except DecodeError as problem:
-        return None, _stopped(f"{contract}: {problem}")
+        # A view takes other encodings than the canonical one, too; it changes nothing all the same.
+        answered = entry.receipt.status == 1 and _asks_view(contract, transaction.data)
+        return None, Outcome((), None) if answered else _stopped(f"{contract}: {problem}")
     if transaction.value:
         return call, _stopped("no function takes money")
     starved = entry.gas_used >= transaction.gas_limit * _ALMOST_ALL
@@ -89,12 +91,21 @@ def _called(world: World, contract: str, entry: Entry) -> tuple[Call[object] | N
 
 
 def _decode_call(contract: str, data: bytes) -> Call[object]:
-    """The call in calldata; as the contracts, it does not look at bytes after the arguments."""
+    """The call in calldata.
+
+    As the contracts: bytes after arguments of a fixed size are not looked at, and where a size is
+    not fixed, only the canonical encoding is taken (``NonCanonicalCalldata``).
+    """
     for function in BY_NAME[contract].functions:
         sizes = [param.type.size for param in function.inputs]
         if data[:4] == function.selector and None not in sizes:
             data = data[: 4 + sum(size or 0 for size in sizes)]
     return BY_NAME[contract].decode_call(data)
+
+
+def _asks_view(contract: str, data: bytes) -> bool:
+    functions = BY_NAME[contract].functions
+    return any(function.reads and function.selector == data[:4] for function in functions)
 
 
 def _stopped(why: str) -> Outcome:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from troth.audit.pointing import place, transaction_at
 from troth.domain import records
 from troth.domain.hashing import digest
 from troth.errors import BundleFalse, DecodeError
@@ -67,7 +68,7 @@ def verify(data: bytes, members: Mapping[str, bytes]) -> BundleFalse | None:
     try:
         found = records.decode(Manifest, data, NAME)
     except DecodeError as problem:
-        raise BundleFalse(NAME, "document", "a manifest", str(problem)) from problem
+        raise BundleFalse(NAME, "document", "a manifest", f"none ({problem})") from problem
     if found.format != FORMAT:
         raise BundleFalse(NAME, "format", found.format, FORMAT)
     listed = [entry.name for entry in found.members]
@@ -80,16 +81,19 @@ def verify(data: bytes, members: Mapping[str, bytes]) -> BundleFalse | None:
             raise BundleFalse(NAME, f"members, {entry.name}, name", entry.name, true)
     for name in sorted(set(listed) ^ members.keys()):
         if name in members:
-            raise BundleFalse(name, "member", "to belong to the bundle", "not in the manifest")
-        raise BundleFalse(name, "member", "to be in the bundle, by the manifest", "no such member")
-    doubts = [_compare(entry, members[entry.name]) for entry in found.members]
+            raise BundleFalse(
+                name, "member", "to belong to the bundle", "a member that the manifest lacks"
+            )
+        raise BundleFalse(name, "member", "nothing", "the member that the manifest lists")
+    doubts = [_compare(entry, members) for entry in found.members]
     return next((doubt for doubt in doubts if doubt), None)
 
 
-def _compare(claimed: MemberEntry, content: bytes) -> BundleFalse | None:
+def _compare(claimed: MemberEntry, members: Mapping[str, bytes]) -> BundleFalse | None:
+    content = members[claimed.name]
     true = _entry(claimed.name, content)
     if claimed.digest != true.digest and claimed.chunks != true.chunks:
-        raise BundleFalse(claimed.name, *_difference(claimed, content, true))
+        raise BundleFalse(claimed.name, *_difference(claimed, members, true))
     # All else agrees with the content, so what does not is the manifest's own.
     for field in ("digest", "size"):
         said, follows = getattr(claimed, field), getattr(true, field)
@@ -103,8 +107,11 @@ def _compare(claimed: MemberEntry, content: bytes) -> BundleFalse | None:
     return BundleFalse(NAME, where, "other parts", "those of a member with this digest")
 
 
-def _difference(claimed: MemberEntry, content: bytes, true: MemberEntry) -> tuple[str, str, str]:
+def _difference(
+    claimed: MemberEntry, members: Mapping[str, bytes], true: MemberEntry
+) -> tuple[str, str, str]:
     """Position, what stands there and what follows, as exactly as the short digests tell."""
+    name, content = claimed.name, members[claimed.name]
     pairs = zip(claimed.chunks, true.chunks, strict=False)
     fallback = min(len(claimed.chunks), len(true.chunks))
     index = next((i for i, (a, b) in enumerate(pairs) if a != b), fallback)
@@ -113,13 +120,17 @@ def _difference(claimed: MemberEntry, content: bytes, true: MemberEntry) -> tupl
     if claimed.size == true.size and index < fallback:
         found = _changed_byte(chunk, claimed.chunks[index])
         if found:
-            at, value = found
-            return f"offset {start + at}", f"byte {chunk[at]:#04x}", f"byte {value:#04x}"
-    first = f"offset {start} or within {CHUNK} bytes after it"
+            within, value = found
+            at = start + within
+            mended = content[:at] + bytes([value]) + content[at + 1 :]
+            position, what = place(name, mended, at), transaction_at(name, mended, at, members)
+            position += f" ({what})" if what else ""
+            return position, f"byte {content[at]:#04x}", f"byte {value:#04x}"
+    first = f"{place(name, content, start)} or within {CHUNK} bytes after it"
     return (
         first,
-        f"{true.size} bytes, {_show(true.digest)}",
-        f"{claimed.size}, {_show(claimed.digest)}",
+        f"{true.size} bytes of digest {_show(true.digest)}",
+        f"{claimed.size} bytes of digest {_show(claimed.digest)}",
     )
 
 

@@ -6,8 +6,8 @@
 ``transactions.jsonl``     one `TransactionLine` for each transaction of these blocks, in order
 ``seal.json``              a `Seal`: a member's signature under the last block
 ``contracts/artifacts.json``  `Contracts`: which shipped contracts were deployed, and where
-``terms/<digest>.json``    the terms of studies that were proposed
-``blobs/<digest>``         what the parties published, by digests that the ledger holds
+``terms/<digest>.json``    the terms of every study that ever was active
+``blobs/<digest>``         what the parties published, as far as `troth.audit.references` asks
 =========================  =========================================================================
 """
 
@@ -93,7 +93,9 @@ def decode(kind: type[Record], data: bytes, member: str) -> Record:
     try:
         return records.decode(kind, data, member)
     except DecodeError as problem:
-        raise BundleFalse(member, "document", "a canonical document", str(problem)) from problem
+        raise BundleFalse(
+            member, "document", "a canonical document", f"none ({problem})"
+        ) from problem
 
 
 def decode_lines(kind: type[Record], data: bytes, member: str) -> tuple[Record, ...]:
@@ -104,14 +106,16 @@ def decode_lines(kind: type[Record], data: bytes, member: str) -> tuple[Record, 
     """
     lines = data.split(b"\n")
     if lines.pop():
-        raise BundleFalse(member, f"line {len(lines) + 1}", "a whole line", "no line feed ends it")
+        raise BundleFalse(
+            member, f"line {len(lines) + 1}", "a whole line", "one without its line feed"
+        )
     found = []
     for number, line in enumerate(lines, start=1):
         try:
             found.append(records.decode(kind, line, f"line {number}"))
         except DecodeError as problem:
             raise BundleFalse(
-                member, f"line {number}", "a canonical record", str(problem)
+                member, f"line {number}", "a canonical record", f"none ({problem})"
             ) from problem
     return tuple(found)
 

@@ -1,60 +1,94 @@
-"""Which blobs the ledger speaks of: nothing else belongs into a bundle, least of all sealed shares.
+"""Which blobs belong into a bundle: a function of the ledger, with no choice left to a writer.
 
-Folded from events alone, so whoever writes a bundle and whoever audits it mean the same blobs.
-Digests of noise envelopes stand in the lists that the ledger names.
+Whoever writes a bundle packs exactly these blobs, and whoever audits it takes no fewer and no more.
+So nobody who hands a bundle over can drop what speaks against a party, or add what the ledger never
+spoke of. For each round, by what the ledger says of it:
+
+================================  ==================================================================
+final                             noise lists, envelopes of the delivered places, verifier files,
+                                  aggregate shares, the model
+aborted, every member having      noise lists, envelopes of the delivered places, verifier files:
+confirmed every verifier file     what the verdicts follow from
+any other                         nothing
+================================  ==================================================================
+
+What is asked for could be had: every member posted that it had opened the shares of each delivered
+place, for which it needed envelope and list, and that it had fetched every file. In a round that
+ended earlier an honest party may never have got a blob, so nothing is asked for, nothing is taken
+and nothing is concluded but what the ledger itself says. The same holds for aggregate shares of a
+round that aborted: nobody confirms them. HPKE keys are not packed, since nothing is recomputed from
+them: the shares that were sealed to them are erased.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from troth.domain import records
 from troth.errors import DecodeError
-from troth.ledger.bindings import rounds
-from troth.ledger.interface import Event
-from troth.round.messages import NoiseList
-
-_DIGESTS: dict[type[Event], tuple[str, Callable[[Any], bytes]]] = {
-    rounds.HeadPosted: ("HPKE key", lambda event: event.hpke_key_digest),
-    rounds.Reported: ("envelope", lambda event: event.digest),
-    rounds.NoiseReported: ("noise list", lambda event: event.digest),
-    rounds.FileCommitted: ("verifier file", lambda event: event.digest),
-    rounds.PublicationPosted: ("aggregate share", lambda event: event.digest),
-    rounds.Attested: ("model", lambda event: event.model_digest),
-}
+from troth.round.messages import decode_noise_list
+from troth.round.study import Study
+from troth.round.transcript import bits
+from troth.round.transitions import State
+from troth.round.view import RoundView
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A blob that some round's event names."""
+    """A blob that a round needs."""
 
-    study: bytes
     round: int
     what: str
     digest: bytes
 
 
-def referenced(events: Iterable[Event]) -> Iterator[Reference]:
-    """The blobs that events name, in order; not yet those that noise lists name."""
-    for event in events:
-        kind = _DIGESTS.get(type(event))
-        if kind is not None:
-            what, digest_of = kind
-            said: Any = event
-            yield Reference(said.study_id, said.round, what, digest_of(event))
+Fetch = Callable[[Reference], bytes]
+"""Gives a blob, or raises because it cannot be had."""
 
 
-def listed(references: Iterable[Reference], blobs: Mapping[bytes, bytes]) -> Iterator[Reference]:
-    """The noise envelopes that the lists among ``blobs`` name."""
-    for reference in references:
-        if reference.what == "noise list" and reference.digest in blobs:
-            found = _read_list(blobs[reference.digest])
-            for digest in found.envelopes if found else ():
-                yield Reference(reference.study, reference.round, "envelope", digest)
+def needed(study: Study, view: RoundView, fetch: Fetch) -> dict[bytes, bytes]:
+    """Every blob of a round that belongs into a bundle, by digest.
+
+    Args:
+        study: the study.
+        view: the round, folded from the ledger's events.
+        fetch: is asked for every blob once or more often.
+    """
+    if not _judged(study, view):
+        return {}
+    found: dict[bytes, bytes] = {}
+
+    def take(what: str, digest: bytes) -> bytes:
+        found[digest] = fetch(Reference(view.number, what, digest))
+        return found[digest]
+
+    sites = {place: view.reports.get(site) for place, site in enumerate(study.sites)}
+    for place in bits(view.delivered):
+        report = sites.get(place)
+        if report is not None:
+            take("envelope", report)
+    for index, member in enumerate(study.committee):
+        for candidate, digest in enumerate(
+            _listed(study, take("noise list", view.noise_lists[member]))
+        ):
+            if view.delivered >> study.noise_place(index, candidate) & 1:
+                take("envelope", digest)
+        take("verifier file", view.files[member])
+    if view.state is State.FINAL:
+        for member in study.committee:
+            take("aggregate share", view.publications[member])
+        take("model", view.model_digest)
+    return found
 
 
-def _read_list(data: bytes) -> NoiseList | None:
+def _judged(study: Study, view: RoundView) -> bool:
+    """Whether the round has ended, and not before every member had every verifier file."""
+    everybody = (1 << len(study.committee)) - 1
+    had = [view.confirmed.get(member) == everybody for member in study.committee]
+    return view.state.ended and all(had)
+
+
+def _listed(study: Study, data: bytes) -> tuple[bytes, ...]:
+    """The envelopes on a noise list; none if it is no list, which is its member's lie."""
     try:
-        return records.decode(NoiseList, data, "noise list")
+        return decode_noise_list(data, study.terms.privacy.noise_candidates).envelopes
     except DecodeError:
-        return None  # names nothing; a round with such a list does not become final
+        return ()

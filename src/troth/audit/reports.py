@@ -1,7 +1,8 @@
 """What was reported in a round: envelopes, the parties behind them, and what may be missing.
 
 A blob that nobody served is no lie by itself: the verdict then says "undelivered" or the round
-aborted. But whatever a verdict judged has to be here, or nobody could recompute it.
+aborted. But whatever a verdict judged has to be here (`troth.audit.references`), or nobody could
+recompute it.
 """
 
 from troth.audit.evidence import RoundEvidence
@@ -45,20 +46,10 @@ def _digests(round_: RoundEvidence) -> dict[int, bytes]:
             listed = decode_noise_list(data, study.terms.privacy.noise_candidates)
         except DecodeError as problem:
             raise round_.lie(
-                rounds.NoiseReported, member, "a list of noise envelopes", str(problem)
+                rounds.NoiseReported, member, "a list of noise envelopes", f"none ({problem})"
             ) from problem
         digests.update(enumerate(listed.envelopes, study.noise_place(index, 0)))
     return {place: digests[place] for place in bits(view.delivered)}
-
-
-def verify_keys(round_: RoundEvidence) -> None:
-    """The per-round HPKE keys are there, to which shares were sealed.
-
-    Raises:
-        BundleFalse: one is missing.
-    """
-    for digest in round_.view.hpke_keys.values():
-        round_.require(digest, "HPKE key")
 
 
 def verify_files(round_: RoundEvidence) -> list[VerifierFile]:
@@ -76,6 +67,6 @@ def verify_files(round_: RoundEvidence) -> list[VerifierFile]:
             files.append(decode_verifier_file(data, member, places))
         except DecodeError as problem:
             raise round_.lie(
-                rounds.FileCommitted, member, "a verifier file", str(problem)
+                rounds.FileCommitted, member, "a verifier file", f"none ({problem})"
             ) from problem
     return files

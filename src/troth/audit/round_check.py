@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from troth.audit.evidence import RoundEvidence
-from troth.audit.reports import verify_files, verify_keys, verify_reports
+from troth.audit.reports import verify_files, verify_reports
 from troth.audit.sums import verify_step, verify_sums
 from troth.audit.verdicts import verify_verdict_key, verify_verdicts
 from troth.errors import BundleFalse
@@ -33,7 +33,17 @@ class Abort:
     party: str
     """Whom the contract named; empty when it named nobody."""
     fault: str
-    """What the published files show beyond that; empty when nothing."""
+    """What the published files show beyond that; empty when nothing, and in rounds that ended
+    before every member had every file."""
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """How many of a final round's voters attested its model."""
+
+    round: int
+    agreeing: int
+    voters: int
 
 
 @dataclass
@@ -50,8 +60,8 @@ class StudyFindings:
     aborts: list[Abort] = field(default_factory=list)
     open_rounds: list[int] = field(default_factory=list)
     """Rounds that had not ended when the bundle was written."""
-    attestations: list[str] = field(default_factory=list)
-    """For each final round, how many of its voters attested its model."""
+    attestations: list[Attestation] = field(default_factory=list)
+    """For each final round, in order."""
     model: Model | None = None
     """After the last final round."""
 
@@ -63,7 +73,8 @@ def check_rounds(rounds: Iterable[RoundEvidence]) -> list[StudyFindings]:
         rounds: by study, then by number.
 
     Raises:
-        BundleFalse: the first thing in a final round that does not follow.
+        BundleFalse: the first thing in a final round that does not follow, or a blob of any round
+            that belongs into a bundle and is not there.
     """
     found: dict[bytes, StudyFindings] = {}
     for round_ in rounds:
@@ -80,7 +91,6 @@ def check_rounds(rounds: Iterable[RoundEvidence]) -> list[StudyFindings]:
 
 
 def _final(round_: RoundEvidence, findings: StudyFindings) -> None:
-    verify_keys(round_)
     envelopes = verify_reports(round_)
     verify_verdict_key(round_)
     codes = verify_verdicts(round_, envelopes, verify_files(round_))
@@ -101,15 +111,15 @@ def _count(round_: RoundEvidence, findings: StudyFindings, codes: bytes) -> None
     findings.accepted += accepted
     agreeing = sum(1 for said in view.attestations.values() if said == view.model_digest)
     voters = len(round_.study.committee) + accepted
-    findings.attestations.append(f"{agreeing} of {voters}")
+    findings.attestations.append(Attestation(view.number, agreeing, voters))
 
 
 def _aborted(round_: RoundEvidence) -> Abort:
-    """Why a round aborted. Its files may be missing; what is there may name who was at fault."""
+    """Why a round aborted, and whom its files show at fault where they belong into the bundle."""
     view = round_.view
     reason, party = view.aborted
     fault = ""
-    if len(view.verdicts) == len(round_.study.committee):
+    if round_.needed():  # whatever is missing makes the bundle false, so only parties lie below
         try:
             verify_verdicts(round_, verify_reports(round_), verify_files(round_))
         except BundleFalse as finding:

@@ -13,12 +13,17 @@ from troth.audit import trust as trusts
 from troth.audit.agreements import Agreement, Agreements, verify_agreements
 from troth.audit.bundle import Bundle, read_bundle
 from troth.audit.chain import Chain, verify_chain
-from troth.audit.claims import Claim, attested, claims_not_covered, claims_proved
+from troth.audit.claims import (
+    Claim,
+    attested,
+    attested_models,
+    claims_not_covered,
+    claims_proved,
+)
 from troth.audit.deployment import verify_deployment
-from troth.audit.evidence import gather
+from troth.audit.evidence import RoundEvidence, gather
 from troth.audit.history import History, replay
 from troth.audit.members import SEAL, blob_name
-from troth.audit.references import listed, referenced
 from troth.audit.round_check import Abort, Rejection, StudyFindings, check_rounds
 from troth.audit.trust import Anchors, Head
 from troth.domain import records
@@ -119,8 +124,9 @@ def audit(path: Path, trust: bytes | None = None) -> Verdict:
     rounds_address = deployment.addresses["Rounds"]
     agreements = verify_agreements(history, chain.chain_id, rounds_address, bundle.terms)
     studies = {study_id: agreed.study for study_id, agreed in agreements.active.items()}
-    findings = check_rounds(gather(history, studies, bundle.blobs))
-    _verify_blobs_named(bundle, history)
+    rounds = list(gather(history, studies, bundle.blobs))
+    findings = check_rounds(rounds)
+    _verify_no_more_blobs(bundle, rounds)
     if bundle.doubt is not None:
         raise bundle.doubt
     anchors = trusts.anchors(
@@ -148,16 +154,17 @@ def _verify_sealer(bundle: Bundle, chain: Chain, history: History) -> str:
     """Whoever sealed the last block is a member at that block."""
     sealer = seals.signer(bundle.seal, chain.chain_id, bundle.seal.head)
     if not history.world.roles_of(sealer):
-        raise BundleFalse(SEAL, "signature", f"to be of {sealer}", "which is no member")
+        raise BundleFalse(SEAL, "signature", f"to be a member's, of {sealer}", "no member's")
     return str(sealer)
 
 
-def _verify_blobs_named(bundle: Bundle, history: History) -> None:
-    """Every blob in the bundle is one that the ledger, or a list that it names, speaks of."""
-    references = list(referenced(event for _, event in history.events()))
-    references += listed(references, bundle.blobs)
-    for unknown in sorted(bundle.blobs.keys() - {reference.digest for reference in references}):
-        raise BundleFalse(blob_name(unknown), "member", "to belong here", "nothing names it")
+def _verify_no_more_blobs(bundle: Bundle, rounds: Sequence[RoundEvidence]) -> None:
+    """The bundle holds the blobs that its rounds need and no others."""
+    belonging: set[bytes] = set().union(*(round_.needed() for round_ in rounds))
+    for unknown in sorted(bundle.blobs.keys() - belonging):
+        raise BundleFalse(
+            blob_name(unknown), "member", "to belong to the bundle", "a blob that no round needs"
+        )
 
 
 def _figures(agreements: Agreements, findings: Sequence[StudyFindings]) -> list[StudyFigures]:
@@ -234,7 +241,6 @@ def _claims(
     claims.append(attested(by, head))
     for found in findings:
         if found.finals:
-            name = found.study.terms.name
-            counts = ", ".join(dict.fromkeys(found.attestations))
-            claims.append(attested(f"{counts} voters", f"the model of each round of {name!r}"))
+            counts = [(said.round, said.agreeing, said.voters) for said in found.attestations]
+            claims.append(attested_models(found.study.terms.name, counts))
     return claims + claims_not_covered(len(agreements.idle))

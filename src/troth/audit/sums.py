@@ -39,7 +39,9 @@ def verify_step(round_: RoundEvidence, shares: list[bytes], model: Model) -> Mod
     except (DecodeError, ParameterError) as problem:
         member = round_.study.committee[0]
         said = "with the others an aggregate share that gives a model"
-        raise round_.lie(rounds.PublicationPosted, member, said, str(problem)) from problem
+        raise round_.lie(
+            rounds.PublicationPosted, member, said, f"no model ({problem})"
+        ) from problem
     true = digest(following.encode())
     if true != view.model_digest:
         voter = next(v for v, said in view.attestations.items() if said == view.model_digest)

@@ -5,6 +5,7 @@ members are, and the hash of the last block. Without a trust file an audit can o
 bundle is true in itself; with one, that it is *this* consortium's.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from troth.ledger.deploy import ORDER
 from troth.ledger.interface import Event
 
 FORMAT = "troth/trust/v1"
+_MAX_BRACKETS = 64
+"""Of both kinds; a trust file opens ten."""
 
 
 @dataclass(frozen=True)
@@ -89,22 +92,57 @@ def _fold_membership(members: set[Address], event: Event) -> None:
 
 
 def decode_trust(data: bytes) -> Anchors:
-    """Read a trust file.
+    """Read a trust file, which may be laid out in any way: its values count, not its bytes.
 
     Raises:
-        InputError: it is anything else.
+        InputError: no JSON, a field that is missing, unknown, repeated or of another type.
     """
     try:
-        found = records.decode(Anchors, data, "trust file")
-        for address in (*(contract.address for contract in found.contracts), *found.members):
-            Address.parse(address)
+        found = records.from_json(Anchors, _parse(data), "")
+        _verify_values(found)
     except DecodeError as problem:
-        raise InputError(
-            f"trust file: {problem}; give the file that a member published"
-        ) from problem
+        raise InputError(f"{problem}; give the trust file that a member made") from problem
     if found.format != FORMAT:
-        raise InputError(f"trust file: its format is {found.format!r}, this version reads {FORMAT}")
+        raise InputError(f"format: is {found.format!r}; this version reads {FORMAT} trust files")
     return found
+
+
+def _parse(data: bytes) -> object:
+    if data.count(b"[") + data.count(b"{") > _MAX_BRACKETS:
+        raise DecodeError("nested as no trust file is")  # the parser recurses
+    try:
+        return json.loads(data.decode(), object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as problem:
+        where = f"line {problem.lineno}, column {problem.colno}"
+        raise DecodeError(f"not JSON ({where})") from problem
+    except UnicodeDecodeError as problem:
+        raise DecodeError(f"not UTF-8 (byte {problem.start})") from problem
+    except DecodeError:
+        raise
+    except ValueError as problem:  # a number of more digits than Python reads
+        raise DecodeError("not JSON that can be read") from problem
+
+
+def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # Readers differ in which of two equal keys they keep.
+    found = dict(pairs)
+    for name in found:
+        if [key for key, _ in pairs].count(name) > 1:
+            raise DecodeError(f"{name}: stands twice")
+    return found
+
+
+def _verify_values(found: Anchors) -> None:
+    for address in (*(contract.address for contract in found.contracts), *found.members):
+        Address.parse(address)
+    for what, names in (
+        ("contracts", [contract.name for contract in found.contracts]),
+        ("members", list(found.members)),
+    ):
+        if len(set(names)) < len(names):
+            raise DecodeError(f"{what}: names one twice")
+    if len(found.head.hash) != 32:
+        raise DecodeError(f"head.hash: {len(found.head.hash)} bytes, expected 32")
 
 
 def verify_anchors(found: Anchors, trusted: Anchors) -> None:
@@ -131,4 +169,5 @@ def verify_anchors(found: Anchors, trusted: Anchors) -> None:
 
 
 def _other(member: str, where: str, claimed: str, trusted: object) -> BundleFalse:
-    return BundleFalse(member, where, claimed, f"{trusted}, by the trust file")
+    follows = "none" if trusted is None else trusted
+    return BundleFalse(member, where, claimed, f"{follows}, by the trust file")

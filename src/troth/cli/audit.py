@@ -7,8 +7,9 @@ from troth.audit.run import CONSISTENT, Verdict
 from troth.audit.run import audit as audit_bundle
 from troth.cli import output
 from troth.cli.exits import Exit
+from troth.cli.inputs import read_file, require_file
 from troth.cli.teller import working
-from troth.errors import BundleFalse, InputError, NotABundle
+from troth.errors import BundleFalse, NotABundle
 
 FALSE_FORMAT = "troth/audit-false/v1"
 FALSE = "false"
@@ -21,10 +22,12 @@ def check(bundle: Path, trust: Path | None, *, as_json: bool) -> int:
     """Audit a bundle and print what was found.
 
     Raises:
+        InputError: the bundle or the trust file is not there, or no file.
         BundleFalse: after the line that lies was printed.
         NotABundle: naming the file.
     """
-    trusted = None if trust is None else _read_trust(trust)
+    require_file(bundle, "bundle")
+    trusted = None if trust is None else read_file(trust, "trust file", MAX_TRUST, "--trust")
     try:
         with working(f"auditing {bundle}"):
             verdict = audit_bundle(bundle, trusted)
@@ -39,19 +42,6 @@ def check(bundle: Path, trust: Path | None, *, as_json: bool) -> int:
     else:
         _print(verdict, output.Page())
     return Exit.FINE
-
-
-def _read_trust(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            raise InputError(f"--trust {path}: no such file; give the path of a trust file")
-        with path.open("rb") as file:
-            data = file.read(MAX_TRUST + 1)
-    except (OSError, ValueError) as problem:
-        raise InputError(f"--trust {path}: {problem}; give a file that can be read") from problem
-    if len(data) > MAX_TRUST:
-        raise InputError(f"--trust {path}: above {MAX_TRUST} bytes; this is no trust file")
-    return data
 
 
 def _print_lie(lie: BundleFalse, *, as_json: bool) -> None:

@@ -3,11 +3,13 @@
 ``docs/exit-codes.md`` explains each; the errors themselves know theirs (``troth/errors.py``).
 """
 
+import errno
 import os
 import traceback
+from contextlib import suppress
 from enum import IntEnum
 
-from troth.cli.output import complain, printable
+from troth.cli.output import complain, document, printable
 from troth.errors import (
     BundleFalse,
     EngineUnavailable,
@@ -21,6 +23,7 @@ from troth.errors import (
     TrothError,
 )
 
+ERROR_FORMAT = "troth/error/v1"
 DEBUG = "TROTH_DEBUG"
 """Environment variable that, when set, shows the traceback of an unexpected failure."""
 
@@ -54,37 +57,57 @@ _WHAT_TO_DO: dict[type[Exception], str] = {
 """By class, the nearest one counts. An `InputError` says by itself what to do."""
 
 
-def explain(problem: Exception) -> int:
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+"""Reasons of the operating system for which any file fails, whoever owns it."""
+_ROOM = "make room, or choose another disk, and run the command again"
+
+
+def explain(problem: Exception, *, as_json: bool = False) -> int:
     """Say in one line what failed, where, and what to do.
+
+    Args:
+        problem: what ended the work.
+        as_json: print an error document too, unless the work printed one of its own.
 
     Returns:
         The exit code.
     """
     if isinstance(problem, TrothError):
-        complain(_sentence(problem, str(problem)))
-        return problem.exit_code
-    if isinstance(problem, OSError):
+        code, text = problem.exit_code, _sentence(problem, str(problem))
+    elif isinstance(problem, OSError):
         where = f"{problem.filename}: " if problem.filename is not None else ""
-        complain(_sentence(problem, where + (problem.strerror or str(problem))))
-        return Exit.FAILED
-    return _unexpected(problem)
+        code, text = Exit.FAILED, _sentence(problem, where + (problem.strerror or str(problem)))
+    else:
+        code, text = Exit.INTERNAL, _unexpected(problem)
+    if as_json and not isinstance(problem, BundleFalse):
+        print_error(code, text)
+    complain(text)
+    return code
+
+
+def print_error(code: int, text: str) -> None:
+    """The error as a document, so that a script finds one whatever happened."""
+    with suppress(OSError):  # where nothing can be written, the line on standard error remains
+        document({"format": ERROR_FORMAT, "exit_code": int(code), "error": printable(text)})
 
 
 def _sentence(problem: Exception, text: str) -> str:
+    for reason in (problem, problem.__cause__):
+        if isinstance(reason, OSError) and reason.errno in _NO_ROOM:
+            return f"{text}; {_ROOM}"
     for kind in type(problem).__mro__:
         if kind in _WHAT_TO_DO:
             return f"{text}; {_WHAT_TO_DO[kind]}"
     return text
 
 
-def _unexpected(problem: Exception) -> int:
+def _unexpected(problem: Exception) -> str:
     """A mistake of ours: short for a person, whole for whoever mends it."""
     if os.environ.get(DEBUG):
         for line in traceback.format_exception(problem):
             for part in line.splitlines():
                 complain(printable(part), prefix="")
-    complain(
+    return (
         f"internal error: {type(problem).__name__}: {problem}; this is a mistake in Troth, please "
         f"report it with the command you ran ({DEBUG}=1 shows where it happened)"
     )
-    return Exit.INTERNAL

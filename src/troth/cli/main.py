@@ -5,6 +5,7 @@ nothing heavy, and every failure of the work comes through one place, `main`.
 """
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from troth import __version__
-from troth.cli.exits import Exit, explain
+from troth.cli.exits import Exit, explain, print_error
 from troth.cli.output import NAME, complain, printable, silence
 
 Work = Callable[[], int]
@@ -42,6 +43,16 @@ class Engine(StrEnum):
 
     EMBEDDED = "embedded"
     ANVIL = "anvil"
+
+
+class VariantName(StrEnum):
+    """Variants of PINE, by the names of their official vectors."""
+
+    PINE128 = "Pine128"
+    PINE64 = "Pine64"
+    PINE64_HMAC = "Pine64HmacSha256Aes128"
+    PINE32_HMAC = "Pine32HmacSha256Aes128"
+    PINE40_HMAC = "Pine40HmacSha256Aes128"
 
 
 Json = Annotated[
@@ -103,8 +114,9 @@ def hospitals(
 ) -> Work:
     """Four hospitals train one model on real records and show them to nobody.
 
-    Three things go wrong on purpose: a second study asks for more privacy budget than is left, a
-    fifth site sends an update that is far too long, and one byte of the finished bundle is changed.
+    Three things go wrong on purpose: a second study asks for more privacy budget than is left, in
+    round 2 a fifth site sends an update that is far too long, and one byte of a copy of the
+    finished bundle is changed.
     """
 
     def work() -> int:
@@ -146,7 +158,7 @@ def plan(
         Path | None,
         typer.Argument(metavar="TERMS", help="Terms of a study; without it, the options below."),
     ] = None,
-    variant: Annotated[str | None, typer.Option(help="PINE variant.")] = None,
+    variant: Annotated[VariantName | None, typer.Option(help="PINE variant.")] = None,
     members: Annotated[int | None, typer.Option(help="Committee members, 2 to 5.")] = None,
     dimension: Annotated[int | None, typer.Option(help="Coordinates of an update.")] = None,
     record_bound: Annotated[
@@ -174,19 +186,37 @@ def plan(
     delta: Annotated[float | None, typer.Option(help="δ at which ε is stated.")] = None,
     epsilon: Annotated[float | None, typer.Option(help="Largest ε that sites grant.")] = None,
     proofs: Annotated[
-        int | None, typer.Option(help="Proofs of PINE's main circuit; the variant's by default.")
+        int | None,
+        typer.Option(help="Proofs of PINE's main circuit, 1 to 255; the variant's by default."),
     ] = None,
     proofs_norm_equality: Annotated[
-        int | None, typer.Option(help="Proofs of its norm circuit; the variant's by default.")
+        int | None,
+        typer.Option(
+            help="Proofs of its norm circuit, 1 to 255; 1 by default, which is sound enough only "
+            "in Field128 (Pine128): give 2 or more for Field64, 3 for Field40 and Field32."
+        ),
+    ] = None,
+    num_wr_checks: Annotated[
+        int | None, typer.Option(help="PINE's wraparound checks; 100 by default.")
+    ] = None,
+    num_wr_successes: Annotated[
+        int | None, typer.Option(help="How many of them must succeed; 100 by default.")
+    ] = None,
+    canonical: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT", help="Write the terms here in the canonical form that members approve."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> Work:
     """Explain whether a study's parameters fit each other, and propose some that do.
 
-    Takes a terms file, or options that describe a design. Exit code 1 means that it does not fit.
+    Takes a terms file (docs/terms.md) in any layout of JSON, or options that describe a design.
+    Exit code 1 means that it does not fit.
     """
     given = {
-        "variant": variant,
+        "variant": None if variant is None else variant.value,
         "members": members,
         "dimension": dimension,
         "record_bound": record_bound,
@@ -201,24 +231,30 @@ def plan(
         "epsilon": epsilon,
         "proofs": proofs,
         "proofs_norm_equality": proofs_norm_equality,
+        "num_wr_checks": num_wr_checks,
+        "num_wr_successes": num_wr_successes,
     }
 
     def work() -> int:
         from troth.cli import plan  # noqa: PLC0415 - loads the accounting libraries
 
         options = {name: value for name, value in given.items() if value not in (None, [])}
-        return plan.show(terms, options, as_json=as_json)
+        return plan.show(terms, options, canonical, as_json=as_json)
 
     return work
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line; gives the exit code and never raises for what a person can cause."""
+    as_json = "--json" in arguments  # also where the line is too wrong to be read as a whole
     try:
         asked: Any = app(args=list(arguments), prog_name=NAME, standalone_mode=False)
         return asked() if callable(asked) else Exit.FINE
     except WrongUse as problem:
-        complain(_one_line(problem.format_message()) + f"; see `{_command(problem)} --help`")
+        text = _plain(problem.format_message()) + f"; see `{_command(problem)} --help`"
+        if as_json:
+            print_error(Exit.WRONG_USE, text)
+        complain(text)
         return Exit.WRONG_USE
     except KeyboardInterrupt:
         complain("interrupted; run the command again to start afresh", prefix=f"{NAME}: ")
@@ -227,11 +263,26 @@ def main(arguments: Sequence[str]) -> int:
         silence()
         return Exit.NO_READER
     except Exception as problem:  # noqa: BLE001 - whatever it is, a person gets one line
-        return explain(problem)
+        return explain(problem, as_json=as_json)
 
 
-def _one_line(text: str) -> str:
-    return printable(" ".join(text.split())).rstrip(".")
+_PLAIN = (
+    (r"Invalid value for '([^']+)': ", r"\1: "),
+    (r"Value error, ", ""),
+    (r"Input should be a valid integer, .*", "must be a whole number"),
+    (r"Unable to parse input string as an integer, .*", "is too large"),
+    (r"Input should be a valid number, .*", "must be a number"),
+    (r"Input should be greater than or equal to ", "must be at least "),
+)
+"""What the library behind Typer says, and how we say it."""
+
+
+def _plain(text: str) -> str:
+    """What is wrong with the options, as one line in plain words."""
+    text = " ".join(text.split())
+    for theirs, ours in _PLAIN:
+        text = re.sub(theirs, ours, text)
+    return printable(text).rstrip(".")
 
 
 def _command(problem: typer.BadParameter) -> str:

@@ -1,5 +1,6 @@
 """``troth plan``: do a study's parameters fit each other, and which would?"""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from decimal import Decimal
@@ -7,13 +8,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from troth.audit.bundle import write_whole
 from troth.cli import output
 from troth.cli.exits import Exit
+from troth.cli.inputs import read_file
 from troth.cli.teller import working
 from troth.domain import records
-from troth.domain.terms import decode
+from troth.domain.terms import Terms, from_any_layout
 from troth.errors import InputError, TermsError
 from troth.privacy.plan import Plan, StudyDesign, plan
+from troth.privacy.proposals import MOST_PROOFS
+from troth.privacy.secagg.parameters import VARIANTS
 from troth.round.agreement import require_bounds, study_design
 
 FORMAT = "troth/plan-result/v1"
@@ -33,13 +38,37 @@ _REQUIRED = (
 """Options without which there is no design; the noise is the other one."""
 
 
-def show(path: Path | None, options: Mapping[str, Any], *, as_json: bool) -> int:
-    """Plan terms or a design, print what follows, and say by the exit code whether it fits."""
+_COUNTS = {"proofs": (1, MOST_PROOFS), "proofs_norm_equality": (1, MOST_PROOFS)}
+"""Options that count proofs, with the least and the most of each."""
+_DEFAULTS = {
+    field.name: field.default
+    for field in dataclasses.fields(StudyDesign)
+    if field.name in ("num_wr_checks", "num_wr_successes")
+}
+"""Wraparound checks of a design that does not say how many."""
+
+
+def show(
+    path: Path | None, options: Mapping[str, Any], canonical: Path | None = None, *, as_json: bool
+) -> int:
+    """Plan terms or a design, print what follows, and say by the exit code whether it fits.
+
+    Args:
+        path: a terms file, in any layout of JSON.
+        options: a design instead, by the names of its options.
+        canonical: where to write the terms in the form that members approve.
+        as_json: print a document, not prose.
+
+    Raises:
+        InputError: what was given cannot be read, or cannot be a study.
+    """
     if path is not None and options:
         raise InputError(
             f"{path} and {_listed(options)}: both describe a study; give terms or options, not both"
         )
-    design = _design(options) if path is None else read_terms(path)
+    if path is None and canonical is not None:
+        raise InputError(f"--canonical {canonical}: there are no terms to write; give a terms file")
+    design = _design(options) if path is None else read_terms(path, canonical)
     with working("computing what the study costs and guarantees"):
         try:
             found = plan(design)
@@ -48,6 +77,7 @@ def show(path: Path | None, options: Mapping[str, Any], *, as_json: bool) -> int
                 f"these numbers are too large or too small to compute with ({problem}); choose "
                 "ordinary ones"
             ) from problem
+    found = _without_none(found)
     if as_json:
         output.document({"format": FORMAT, "fits": found.fits, **records.to_json(found)})
     else:
@@ -55,28 +85,35 @@ def show(path: Path | None, options: Mapping[str, Any], *, as_json: bool) -> int
     return Exit.FINE if found.fits else Exit.NO_FIT
 
 
-def read_terms(path: Path) -> StudyDesign:
-    """The design of a terms file, read strictly.
+def read_terms(path: Path, canonical: Path | None = None) -> StudyDesign:
+    """The design of a terms file, read strictly, and said so where its bytes are not canonical.
+
+    Args:
+        path: the terms, in any layout of JSON.
+        canonical: where to write their canonical form, if anywhere.
 
     Raises:
         InputError: the file cannot be read, or its content cannot be terms: what and where.
     """
+    data = read_file(path, "terms file", MAX_TERMS)
     try:
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; give the path of a terms file")
-        with path.open("rb") as file:
-            data = file.read(MAX_TERMS + 1)
-    except (OSError, ValueError) as problem:
-        raise InputError(f"{path}: {problem}; give a file that can be read") from problem
-    if len(data) > MAX_TERMS:
-        raise InputError(f"{path}: above {MAX_TERMS} bytes; these are no terms")
-    try:
-        terms = decode(data)
+        terms = from_any_layout(data)
         design = study_design(terms)
         require_bounds(terms, design)
     except TermsError as problem:
         raise InputError(f"{path}: {problem.where}: {problem.problem}; correct it") from problem
+    if canonical is not None:
+        write_whole(canonical, terms.encode())
+    elif terms.encode() != data:
+        output.complain(_note(path, terms), prefix=f"{output.NAME}: note: ")
     return design
+
+
+def _note(path: Path, terms: Terms) -> str:
+    return (
+        f"{path}: not in canonical form (RFC 8785); what members approve is the canonical form, "
+        f"with the digest 0x{terms.digest().hex()}; --canonical OUT writes it"
+    )
 
 
 def _design(options: Mapping[str, Any]) -> StudyDesign:
@@ -93,15 +130,33 @@ def _design(options: Mapping[str, Any]) -> StudyDesign:
     honest = options.get("honest", max(members - 1, 1))
     if honest > max(members, 1):
         raise InputError(f"--honest {honest}: there are only {members} members; lower it")
+    for name, (least, most) in _COUNTS.items():
+        if name in options and not least <= options[name] <= most:
+            raise InputError(
+                f"--{_dashed(name)} {options[name]}: is a number from {least} to {most}; choose one"
+            )
+    variant = VARIANTS[options["variant"]]
+    # Said, not left open, so that whatever is printed or proposed names a number.
+    proofs, norm_proofs = (variant.proofs, 1) if variant.chooses_proofs else (None, None)
     return StudyDesign(
         **chosen,
         record_bounds=bounds,
         weights=tuple(options.get("weight", (1,) * len(bounds))),
         noise_variance=_variance(options),
         honest=honest,
-        proofs=options.get("proofs"),
-        proofs_norm_equality=options.get("proofs_norm_equality"),
+        proofs=options.get("proofs", proofs),
+        proofs_norm_equality=options.get("proofs_norm_equality", norm_proofs),
+        **{name: options.get(name, default) for name, default in _DEFAULTS.items()},
     )
+
+
+def _without_none(found: Plan) -> Plan:
+    """The same, its proposals in words: a variant that fixes its proofs has no number to show."""
+    proposals = tuple(
+        dataclasses.replace(item, changes=item.changes.replace("None", "fixed by the variant"))
+        for item in found.proposals
+    )
+    return dataclasses.replace(found, proposals=proposals)
 
 
 def _variance(options: Mapping[str, Any]) -> int:
@@ -115,7 +170,11 @@ def _variance(options: Mapping[str, Any]) -> int:
 
 
 def _listed(names: Mapping[str, Any] | list[str]) -> str:
-    return ", ".join("--" + name.replace("_", "-") for name in names)
+    return ", ".join("--" + _dashed(name) for name in names)
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _print(found: Plan, page: output.Page) -> None:
@@ -185,6 +244,9 @@ def arguments(design: StudyDesign) -> str:
         "proofs": design.proofs,
         "proofs-norm-equality": design.proofs_norm_equality,
     }
+    checks = {name: getattr(design, name) for name in _DEFAULTS}
+    if checks != _DEFAULTS:
+        named |= {_dashed(name): value for name, value in checks.items()}
     listed = [f"--{name} {value}" for name, value in named.items() if value is not None]
     listed += [f"--record-bound {bound}" for bound in design.record_bounds]
     if set(design.weights) != {1}:

@@ -12,20 +12,45 @@ import typer
 from troth.cli.main import app
 from troth.cli.output import NAME
 
+_PLAN = (
+    f"{NAME} plan --variant Pine64HmacSha256Aes128 --members 2 --dimension 31 --record-bound 256 "
+    "--clip 128 --scale-bits 7 --noise-variance 1517824 --rounds 20 --delta 1e-5 --epsilon 2"
+)
 _HEAD = f"""# The `{NAME}` command
 
 Written by `python -m troth.cli.reference` from the command itself; do not edit.
 
 While it works, every command shows its progress on standard error. Results go to standard output:
-for people, or with `--json` as exactly one JSON document (`specs/*-result.schema.json`) and nothing
-else. An error is one line on standard error that begins with `{NAME}: error:`, and one of the
-[exit codes](exit-codes.md). `--help` after any command says what is written here.
+for people, or with `--json` as exactly one JSON document and nothing else. An error is one line on
+standard error that begins with `{NAME}: error:`, and one of the [exit codes](exit-codes.md).
+`--help` after any command says what is written here.
+
+| exit code | the document of `--json` |
+|---|---|
+| 0, 1 | the result: `specs/{{audit,demo,plan}}-result.schema.json` |
+| 2, 4, 5, 70 | the error: `specs/error.schema.json` |
+| 3 | the line that lies: `specs/audit-false.schema.json` |
+| 130, 141 | none: the command was stopped |
+"""
+_TAIL = f"""## Two plans
+
+The hospitals' numbers with one site, which fit:
+
+    {_PLAN} --proofs-norm-equality 2
+
+Without `--proofs-norm-equality` the count is 1, too few for Field64. So this one does not fit (exit
+code 1); it says why, and shows a command that would:
+
+    {_PLAN}
+
+A command under *Would fit* describes exactly the design that was found, counts of proofs and
+wraparound checks included.
 """
 
 
 def reference() -> str:
     """The whole page."""
-    return "\n".join((_HEAD, *_command(typer.main.get_command(app), NAME))).rstrip() + "\n"
+    return "\n".join((_HEAD, *_command(typer.main.get_command(app), NAME), _TAIL)).rstrip() + "\n"
 
 
 def _command(command: Any, path: str) -> Iterator[str]:

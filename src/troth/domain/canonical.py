@@ -34,18 +34,32 @@ def decode(data: bytes, what: str) -> Any:
         what: names the input in the error.
 
     Raises:
-        DecodeError: not UTF-8, not JSON, nested deeper than 32, duplicate keys, or not canonical.
+        DecodeError: as `parse`, or not canonical.
     """
-    if _depth(data) > MAX_DEPTH:
-        raise DecodeError(f"{what}: nested deeper than {MAX_DEPTH}")
+    value = parse(data, what)
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates)
         again = encode(value)
     except ValueError as problem:
         raise DecodeError(f"{what}: {problem}") from problem
     if again != data:
         raise DecodeError(f"{what}: JSON, but not in its canonical form (RFC 8785)")
     return value
+
+
+def parse(data: bytes, what: str) -> Any:
+    """Read JSON in any layout: for drafts that people hand in, never for what is signed or hashed.
+
+    Raises:
+        DecodeError: not UTF-8, not JSON, nested deeper than 32, NaN or infinity, duplicate keys.
+    """
+    if _depth(data) > MAX_DEPTH:
+        raise DecodeError(f"{what}: nested deeper than {MAX_DEPTH}")
+    try:
+        return json.loads(
+            data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant
+        )
+    except ValueError as problem:
+        raise DecodeError(f"{what}: {problem}") from problem
 
 
 def _depth(data: bytes) -> int:
@@ -76,6 +90,10 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise DecodeError("an object repeats a key")
     return found
+
+
+def _no_constant(name: str) -> None:
+    raise DecodeError(f"{name} is no JSON number")
 
 
 def integer_text(value: int) -> int | str:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from troth.domain import records
+from troth.domain.canonical import parse
 from troth.domain.hashing import digest
 from troth.errors import DecodeError, TermsError
 
 FORMAT = "troth/terms/v1"
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_MOST_SECONDS = 30 * 86_400
 _BYTES32 = re.compile(r"0x[0-9a-f]{64}")
 
 
@@ -181,6 +183,26 @@ def decode(data: bytes) -> Terms:
     return terms
 
 
+def from_any_layout(data: bytes) -> Terms:
+    """Read terms that a person laid out: any white space, order of keys and form of a number.
+
+    As strict as `decode` in everything else. What members approve is `Terms.encode` of the result,
+    so nothing but a tool for drafting may accept this.
+
+    Raises:
+        TermsError: naming the field and what is wrong with it.
+    """
+    try:
+        canonical = records.from_json(Terms, parse(data, "document"), "").encode()
+    except DecodeError as problem:
+        where, separator, what = str(problem).partition(": ")
+        place, what = (where, what) if separator else ("document", where)
+        raise TermsError(place, what) from problem
+    except ValueError as problem:  # a number that JSON writes and no float holds
+        raise TermsError("document", str(problem)) from problem
+    return decode(canonical)
+
+
 def check(terms: Terms) -> None:
     """Refuse terms that are well-formed but contradictory or beyond what this version runs.
 
@@ -263,6 +285,7 @@ def _windows(terms: Terms) -> Iterator[_Rule]:
     for field in dataclasses.fields(terms.windows):
         seconds = getattr(terms.windows, field.name)
         yield f"windows.{field.name}", seconds >= least, f"is {seconds} s, needs {least} or more"
+        yield f"windows.{field.name}", seconds <= _MOST_SECONDS, "is above 30 days"
 
 
 def _limits(terms: Terms) -> Iterator[_Rule]:
@@ -275,6 +298,8 @@ def _limits(terms: Terms) -> Iterator[_Rule]:
     )
     yield "privacy.noise_candidates", privacy.noise_candidates == 1, "this version runs 1"
     yield "privacy.noise_variance", privacy.noise_variance >= 4, "below 4, that is σ < 2: refused"
+    yield "rounds", terms.rounds <= 10**6, "is above 10^6"
+    yield "max_aborts", terms.max_aborts <= 10**4, "is above 10^4"
     yield "privacy.delta", 0 < privacy.delta < 1, "must lie between 0 and 1"
     yield "privacy.epsilon", 0 < privacy.epsilon < float("inf"), "must be positive"
     yield "quorum.min_sites", quorum.min_sites <= len(terms.sites), "is more than there are sites"

@@ -12,6 +12,7 @@ from troth.ledger.address import ZERO, Address
 from troth.ledger.artifact import Artifact
 from troth.ledger.backend import Backend, DevelopmentBackend, EngineInfo, Outcome
 from troth.ledger.evidence import (
+    BLOB,
     DYNAMIC_FEE,
     SignedTransaction,
     UnsignedTransaction,
@@ -135,9 +136,11 @@ class Ledger:
         Raises:
             DecodeError: if it is no transaction.
             WrongChain: if it is for another chain, or for every chain.
-            LedgerError: if its nonce is not the sender's next one.
+            LedgerError: if its nonce is not the sender's next one, or if it needs blobs.
         """
         transaction = decode_transaction(raw)
+        if transaction.type == BLOB:  # read in blocks, but no node takes it without its blobs
+            raise LedgerError("a transaction with blobs is none that this ledger sends")
         if transaction.chain_id != self.chain_id:
             raise WrongChain(self.chain_id, transaction.chain_id)
         following = self._backend.nonce(transaction.sender)

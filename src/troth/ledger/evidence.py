@@ -257,6 +257,25 @@ def decode_transaction(raw: bytes) -> SignedTransaction:
     )
 
 
+def block_form(raw: bytes) -> bytes:
+    """A transaction as it stands in a block, from what a node gives out.
+
+    A blob transaction travels between nodes in a list with its blobs (EIP-4844, "Networking", and
+    EIP-7594). anvil 1.7.1 shows it like that in blocks too, and its transactions root commits to
+    those bytes, so a root must be compared before this. Everything else is given back as it is.
+
+    Raises:
+        DecodeError: for a blob transaction that is no list.
+    """
+    if raw[:1] != bytes([BLOB]):
+        return raw
+    items = _decode_list(raw[1:], "a transaction")
+    if not items or not isinstance(items[0], list):
+        return raw
+    body: bytes = rlp.encode(items[0])
+    return bytes([BLOB]) + body
+
+
 def contract_address(sender: Address, nonce: int) -> Address:
     """The address of the contract that ``sender`` creates by the transaction with this nonce.
 

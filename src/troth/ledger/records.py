@@ -10,6 +10,7 @@ from troth.ledger.evidence import (
     Log,
     ReceiptRecord,
     SignedTransaction,
+    block_form,
     decode_header,
     decode_receipt,
     decode_transaction,
@@ -69,10 +70,10 @@ class BlockRecord:
             )
         records = []
         before = 0
-        for transaction, encoded in zip(raw.transactions, raw.receipts, strict=True):
-            receipt = decode_receipt(encoded)
+        for given, encoded in zip(raw.transactions, raw.receipts, strict=True):
+            transaction, receipt = decode_transaction(block_form(given)), decode_receipt(encoded)
             used = receipt.cumulative_gas - before
-            records.append(TransactionRecord(decode_transaction(transaction), receipt, used))
+            records.append(TransactionRecord(transaction, receipt, used))
             before = receipt.cumulative_gas
         return cls(raw, decode_header(raw.header), tuple(records))
 

@@ -37,8 +37,8 @@ from troth.round.transcript import (
 )
 from troth.round.transitions import Outcome, Row, State, table
 
-AGGREGATOR = 2
-"""The aggregator's bit of a role set, as the Consortium contract numbers roles."""
+SITE, AGGREGATOR = 1, 2
+"""The bits of a role set that rounds ask for, as the Consortium contract numbers roles."""
 _EMPTY = bytes(32)
 _NO_TERMS = OnChainTerms(0, 0, 1, 0, 0, 0, 0, 0, 0, Windows(*[0] * 11), (), ())
 """Of a study that nobody proposed: no members, no sites, no rounds."""
@@ -126,6 +126,11 @@ class _Call:
         if index is None:
             raise self.refuse("NotCommittee", study_id=self.where.study, account=self.sender)
         return index
+
+    def require_aggregator(self, account: Address) -> None:
+        """Refuse a committee member that has lost its role."""
+        if not self.ask.roles_of(account) & AGGREGATOR:
+            raise self.refuse("NotAggregator", account=account)
 
     def mark(self, there: set[int] | dict[int, bytes], index: int) -> None:
         """Refuse a second post."""
@@ -314,8 +319,7 @@ def _announce(call: _Call, key_head: bytes, hpke_key_digest: bytes) -> _Events:
     if progress.finals >= terms.rounds or progress.aborts > terms.max_aborts:
         raise call.refuse("StudyOver", study_id=study)
     index = call.member()
-    if not call.ask.roles_of(call.sender) & AGGREGATOR:
-        raise call.refuse("NotMember", account=call.sender)
+    call.require_aggregator(call.sender)
     call.require_digest(key_head, hpke_key_digest)
     call.mark(call.record.posted, index)
     call.record.key_heads[index] = key_head
@@ -324,7 +328,12 @@ def _announce(call: _Call, key_head: bytes, hpke_key_digest: bytes) -> _Events:
 
 
 def _open(call: _Call) -> _Events:
-    enrolled = call.ask.enrolled_sites(call.where.study)
+    study = call.where.study
+    if not call.ask.is_active(study):
+        raise call.refuse("StudyNotActive", study_id=study)
+    for member in call.shape.terms.committee:
+        call.require_aggregator(member)
+    enrolled = call.ask.enrolled_sites(study)
     if not call.shape.meets_quorum(enrolled):
         raise call.refuse_here("QuorumUnreachable")
     call.record.enrolled = enrolled
@@ -337,8 +346,8 @@ def _report(call: _Call, digest: bytes) -> _Events:
         raise call.refuse("NotSite", study_id=call.where.study, account=call.sender)
     if not call.record.enrolled >> index & 1:
         raise call.refuse_here("NotEnrolled", site=call.sender)
-    if not call.ask.roles_of(call.sender):
-        raise call.refuse("NotMember", account=call.sender)
+    if not call.ask.roles_of(call.sender) & SITE:
+        raise call.refuse("NotSite", study_id=call.where.study, account=call.sender)
     call.require_digest(digest)
     call.mark(call.record.reports, index)
     call.record.reports[index] = digest
@@ -347,6 +356,7 @@ def _report(call: _Call, digest: bytes) -> _Events:
 
 def _report_noise(call: _Call, digest: bytes) -> _Events:
     index = call.member()
+    call.require_aggregator(call.sender)
     call.require_digest(digest)
     call.mark(call.record.noise_lists, index)
     call.record.noise_lists[index] = digest

@@ -136,10 +136,14 @@ GUARDS: dict[str, Callable[[Shape, RoundRecord], bool]] = {
 
 
 def majority(shape: Shape, record: RoundRecord) -> bytes | None:
-    """The model digest that more than half of all voters attested; None without one."""
+    """The model digest that more than half of all voters attested; None without one.
+
+    The votes are more than the committee's, too: it never decides alone.
+    """
+    least = max(shape.voters(record) // 2, shape.members) + 1
     votes = list(record.attestations.values())
     for digest in votes:
-        if votes.count(digest) > shape.voters(record) // 2:
+        if votes.count(digest) >= least:
             return digest
     return None
 

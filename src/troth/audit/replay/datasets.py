@@ -31,6 +31,8 @@ class DatasetsModel:
         self._address = address
         self._consortium = consortium
         self.versions: dict[bytes, Version] = {}
+        self._lineages: dict[tuple[Address, bytes], bytes] = {}
+        """Where a holder's roots belong."""
         self.granted: set[tuple[bytes, bytes]] = set()
 
     def holder_of_lineage(self, lineage: bytes) -> Address:
@@ -54,6 +56,9 @@ class DatasetsModel:
         if version in self.versions:
             raise _refuse("VersionExists", version=version)
         lineage = version if parent == _NONE else self.versions[parent].lineage
+        known = self._lineages.setdefault((sender, root), lineage)
+        if known != lineage:
+            raise _refuse("RootInAnotherLineage", root=root, lineage=known)
         self.versions[version] = Version(sender, record_bound, lineage, parent, root)
         return _say(
             dataset_registry.VersionRegistered(version, lineage, sender, parent, root, record_bound)

@@ -16,6 +16,10 @@ from troth.round.machine import Emitted
 _MEMBERS = range(2, 6)
 _SITES = range(1, 65)
 _MIN_VARIANCE = 4
+_WINDOW = range(1, 30 * 24 * 60 * 60 + 1)
+"""Seconds that a step may take."""
+_ROUNDS = range(1, 10**6 + 1)
+_MAX_ABORTS = 10**4
 _WINDOWS = (
     "announce",
     "open",
@@ -99,11 +103,11 @@ class StudiesModel:
         return holders <= standing and len(standing) >= self._consortium.quorum
 
     def enrolled_sites(self, study_id: bytes) -> int:
-        """Bitmap of the sites that are members and whose grants stand."""
+        """Bitmap of the sites that have the role and whose grants stand."""
         return sum(
             1 << index
             for index, site in enumerate(self.terms[study_id].sites)
-            if self._consortium.roles_of(site.account)
+            if self._consortium.roles_of(site.account) & SITE
             and (site.version, study_id) in self._datasets.granted
         )
 
@@ -159,13 +163,14 @@ def _rules(terms_digest: bytes, terms: OnChainTerms) -> Iterator[tuple[str, bool
     yield "committee", members in _MEMBERS
     yield "honest", 1 <= terms.honest < members
     yield "noiseCandidates", terms.noise_candidates == 1
-    yield "rounds", terms.rounds >= 1
+    yield "rounds", terms.rounds in _ROUNDS
+    yield "maxAborts", terms.max_aborts <= _MAX_ABORTS
     yield "sites", sites in _SITES
     yield "minSites", 1 <= terms.min_sites <= sites
     yield "clip", terms.clip >= 1
     yield "noiseVariance", terms.noise_variance >= _MIN_VARIANCE
     for name, seconds in zip(_WINDOWS, astuple(terms.windows), strict=True):
-        yield f"windows.{name}", seconds >= 1
+        yield f"windows.{name}", seconds in _WINDOW
     for index, site in enumerate(terms.sites):
         yield "sites.weight", site.weight >= 1
         yield "price", price_of(terms, index) < 1 << 64
