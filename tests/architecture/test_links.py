@@ -8,12 +8,6 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 OUTSIDE = ("https://", "http://", "mailto:")
-EXPECTED = {
-    "vectors/bundle/hospitals-small.zip": "made from a finished run",
-    "vectors/bundle/trust.json": "made from a finished run",
-}
-"""Files that are linked before they are there. An entry fails as soon as its file exists."""
-
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
 
 
@@ -64,16 +58,9 @@ def test_links_lead_somewhere(path):
             continue
         name, _, anchor = target.partition("#")
         file = (path.parent / name).resolve() if name else path
-        if not file.exists():
-            if str(file.relative_to(PROJECT)) not in EXPECTED:
-                broken.append(target)
-        elif anchor and anchor not in anchors(file):
+        if not file.exists() or (anchor and anchor not in anchors(file)):
             broken.append(target)
     assert broken == []
-
-
-def test_nothing_is_expected_that_is_already_there():
-    assert [name for name in EXPECTED if (PROJECT / name).exists()] == []
 
 
 def functions(path):
