@@ -146,6 +146,9 @@ class World:
         entries.update(snapshot.entries)
         backend._head = snapshot.head
         self.ledger._final_blocks.clear()
+        # What a test deployed is gone, and its address may be another contract's next time.
+        self.ledger._addresses.clear()
+        self.ledger._at.clear()
         self.ledger.bind(snapshot.addresses)
 
     # Studies
