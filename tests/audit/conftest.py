@@ -9,9 +9,9 @@ from troth.audit.bundle import write_bundle
 from troth.audit.trust import trust_document
 from troth.domain.hashing import digest
 from troth.ledger.bindings import consortium, rounds
+from troth.scenarios.small_study import DIMENSION, Shape, SmallStudy, small_study
 from troth.testing.bundle_edits import read_members
 from troth.testing.forgers import shard_over_norm
-from troth.testing.small_study import DIMENSION, Shape, SmallStudy, small_study
 
 TOO_LONG = 100_000
 LIAR = 2

@@ -11,8 +11,8 @@ from troth.domain.hashing import digest
 from troth.errors import BlobMissing, BundleFalse
 from troth.ledger.bindings import study_registry
 from troth.round.agreement import on_chain_terms
+from troth.scenarios.small_study import Shape, small_study
 from troth.testing.bundle_edits import Edit, read_members
-from troth.testing.small_study import Shape, small_study
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from troth.roles.aggregator import Aggregator
 from troth.round.mail import Outbox
 from troth.round.transitions import State
 from troth.round.view import StudyView
+from troth.scenarios.small_study import DIMENSION, Shape, small_study
 from troth.testing.bundle_edits import Edit, blob_edits, member_edits, read_members
 from troth.testing.forgers import shard_over_norm
-from troth.testing.small_study import DIMENSION, Shape, small_study
 
 DISAGREES, SILENT, UNJUDGED, CONFLICTS, HONEST, ANNOUNCED = range(1, 7)
 """Rounds, by what happens in them."""

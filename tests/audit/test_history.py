@@ -15,9 +15,9 @@ from troth.ledger.bindings import consortium, dataset_registry, privacy_ledger, 
 from troth.ledger.bindings.structs import OnChainTerms, Windows
 from troth.ledger.deploy import Member, deploy_all, predict_addresses
 from troth.ledger.evidence import DYNAMIC_FEE, ReceiptRecord, UnsignedTransaction, sign
+from troth.scenarios.small_study import Shape, small_study
 from troth.storage.blobs import LocalBlobs
 from troth.testing.chain_forger import rewrite
-from troth.testing.small_study import Shape, small_study
 
 MEMBERS = [Account(bytes([n]) * 32) for n in range(1, 5)]
 STRANGER = Account(b"\x09" * 32)

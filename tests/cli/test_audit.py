@@ -7,7 +7,7 @@ import pytest
 
 from troth.audit.bundle import write_bundle
 from troth.audit.trust import trust_document
-from troth.testing.small_study import Shape, small_study
+from troth.scenarios.small_study import Shape, small_study
 
 
 @pytest.fixture(scope="session")

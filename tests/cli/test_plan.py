@@ -16,7 +16,7 @@ from troth.privacy.plan import plan
 from troth.privacy.secagg.parameters import VARIANTS
 from troth.scenarios.hospital_records import StudyParameters
 from troth.scenarios.hospital_study import hospital_design
-from troth.testing.small_study import Shape, small_study
+from troth.scenarios.small_study import Shape, small_study
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from troth.domain import canonical, terms
 from troth.errors import TermsError
 from troth.ledger.account import Account
 from troth.scenarios.consortium import AGGREGATOR, SITE, Dataset, Organisation
-from troth.testing.small_study import Shape, small_terms
+from troth.scenarios.small_study import Shape, small_terms
 
 
 @pytest.fixture(scope="module")

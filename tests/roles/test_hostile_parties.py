@@ -18,7 +18,7 @@ from troth.roles.reporting import Report
 from troth.roles.trainer import Trainer
 from troth.round.mail import Outbox
 from troth.round.transitions import State, table
-from troth.testing.small_study import DIMENSION, Shape, constant, small_study
+from troth.scenarios.small_study import DIMENSION, Shape, constant, small_study
 
 ONE_ROUND = Shape(rounds=1)
 VERDICTS = table().verdicts

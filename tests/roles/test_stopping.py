@@ -11,7 +11,7 @@ from troth.round.driver import Driver
 from troth.round.mail import BlobsWanted, Inbox, Wanted
 from troth.round.transitions import State
 from troth.round.view import StudyView
-from troth.testing.small_study import Shape, constant, site_parties, small_study
+from troth.scenarios.small_study import Shape, constant, site_parties, small_study
 
 ONE_ROUND = Shape(rounds=1, weights=(1, 1))
 

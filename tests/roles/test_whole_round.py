@@ -17,13 +17,13 @@ from troth.round.messages import MAX_MESSAGE
 from troth.round.transitions import State, table
 from troth.round.verdict import aggregate
 from troth.round.view import StudyView
+from troth.scenarios.small_study import Shape, constant, small_study
 from troth.testing.forgers import (
     shard_norm_not_in_bits,
     shard_over_norm,
     shard_tampered_proof,
     shard_wraparound,
 )
-from troth.testing.small_study import Shape, constant, small_study
 
 ONE_ROUND = Shape(rounds=1)
 VERDICTS = table().verdicts

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from troth.round.view import RoundView
-from troth.testing.small_study import Shape, SmallStudy, small_study
+from troth.scenarios.small_study import Shape, SmallStudy, small_study
 
 
 @dataclass(frozen=True)
