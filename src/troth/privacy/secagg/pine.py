@@ -13,6 +13,7 @@ randomness is an argument, and inputs are never changed in place.
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,7 @@ from troth.privacy.secagg.messages import (
     VerifierShare,
     VerifierState,
 )
-from troth.privacy.secagg.parameters import checked_parameters
+from troth.privacy.secagg.parameters import Parameters, checked_parameters
 from troth.privacy.secagg.sharing import NONCE_SIZE, share_encoded
 from troth.privacy.secagg.wraparound import encode_results, run_checks
 
@@ -101,7 +102,7 @@ class Pine(MessageDecoder):
         proofs_norm_equality: int | None = None,
         alpha: float | None = None,
     ) -> None:
-        self.parameters = checked_parameters(
+        parameters = checked_parameters(
             variant,
             shares=shares,
             dimension=dimension,
@@ -115,23 +116,38 @@ class Pine(MessageDecoder):
             proofs_norm_equality=proofs_norm_equality,
             alpha=alpha,
         )
-        norm_equality = Flp(NormEquality(self.parameters), self.parameters.proofs_norm_equality)
-        validity = Flp(Validity(self.parameters), self.parameters.proofs)
+        self._assemble(parameters)
+
+    @classmethod
+    def _unchecked(cls, parameters: Parameters) -> Self:
+        """An instance of any parameters at all, to measure on toy fields how lies fare.
+
+        Nothing that other parties take part in may use it: what the parameters must satisfy is
+        what makes a report sound.
+        """
+        pine = cls.__new__(cls)
+        pine._assemble(parameters)  # noqa: SLF001  # a constructor of this very class
+        return pine
+
+    def _assemble(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        norm_equality = Flp(NormEquality(parameters), parameters.proofs_norm_equality)
+        validity = Flp(Validity(parameters), parameters.proofs)
         self.derive = Derivation(self.parameters, (norm_equality, validity))
         super().__init__(
-            field=self.parameters.field,
-            shares=shares,
-            seed_size=self.parameters.seed_size,
-            dimension=dimension,
-            measurement_len=self.parameters.measurement_len,
+            field=parameters.field,
+            shares=parameters.shares,
+            seed_size=parameters.seed_size,
+            dimension=parameters.dimension,
+            measurement_len=parameters.measurement_len,
             proofs_len=sum(flp.proofs * flp.proof_len for flp in self.derive.flps),
             verifiers_len=sum(flp.proofs * flp.verifier_len for flp in self.derive.flps),
         )
-        self.RAND_SIZE = self.parameters.rand_size
+        self.RAND_SIZE = parameters.rand_size
         self.VERIFY_KEY_SIZE = self.seed_size
-        self.wr_check_bound = self.parameters.wr_check_bound
-        self.num_bits_for_sq_norm = self.parameters.num_bits_for_sq_norm
-        self.num_bits_for_wr_check = self.parameters.num_bits_for_wr_check
+        self.wr_check_bound = parameters.wr_check_bound
+        self.num_bits_for_sq_norm = parameters.num_bits_for_sq_norm
+        self.num_bits_for_wr_check = parameters.num_bits_for_wr_check
         self.proof_len = validity.proof_len
         self.proof_len_norm_equality = norm_equality.proof_len
 
