@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from troth.errors import ReportRejected
-from troth.privacy.secagg.circuits import NormEquality, Validity
+from troth.privacy.secagg.circuits import NormEquality, Statement, Validity
 from troth.privacy.secagg.encoding import encode_prefix
 from troth.privacy.secagg.field import FIELD32, FIELD40, FIELD64, FIELD128, Elements, Field
 from troth.privacy.secagg.flp import Flp, split_rows
@@ -38,11 +38,17 @@ def test_transform_evaluates_at_roots_of_unity(field, size, rng):
     assert np.array_equal(interpolate(field, values), coefficients)
 
 
-def flps(pine: Pine) -> list[Flp]:
+def flps(pine: Pine) -> list[Flp[Statement]]:
     return [Flp(circuit(pine.parameters), 2) for circuit in (NormEquality, Validity)]
 
 
-def statement(pine: Pine) -> Elements:
+def cut(pine: Pine, flat: Elements) -> Statement:
+    """A measurement followed by wraparound results, as the circuits take them."""
+    parameters = pine.parameters
+    return Statement(*np.split(flat, [parameters.dimension, parameters.measurement_len]))
+
+
+def valid(pine: Pine) -> Elements:
     """A valid measurement, with wraparound results that are all zero."""
     results = np.zeros(pine.parameters.num_wr_checks, dtype=np.int64)
     vector = np.array([3, -4, 0, 0, 12])
@@ -58,10 +64,12 @@ def statement(pine: Pine) -> Elements:
 @one_variant_per_field
 def test_honest_proofs_are_accepted_in_shares(small, rng):
     field, shares = small.field, 3
-    measurement = statement(small)
+    measurement = valid(small)
     for flp in flps(small):
         joint = uniform(field, rng, 2, flp.circuit.joint_rand_len)
-        proofs = flp.prove(measurement, uniform(field, rng, 2, flp.prove_rand_len), joint)
+        proofs = flp.prove(
+            cut(small, measurement), uniform(field, rng, 2, flp.prove_rand_len), joint
+        )
         assert proofs.shape == (2, flp.proof_len)
         query = uniform(field, rng, 2)
         verifier = field.zeros((2, flp.verifier_len))
@@ -71,23 +79,26 @@ def test_honest_proofs_are_accepted_in_shares(small, rng):
             share = rest if last else uniform(field, rng, len(measurement))
             proof_share = proofs_rest if last else uniform(field, rng, *proofs.shape)
             rest, proofs_rest = field.sub(rest, share), field.sub(proofs_rest, proof_share)
-            verifier = field.add(verifier, flp.query(share, proof_share, query, joint, shares))
+            queried = flp.query(cut(small, share), proof_share, query, joint, shares)
+            verifier = field.add(verifier, queried)
         flp.decide(verifier)
 
 
 @one_variant_per_field
 def test_every_changed_element_of_measurement_or_proof_is_noticed(small, rng):
     field = small.field
-    measurement = statement(small)
+    measurement = valid(small)
     for flp in flps(small):
         joint = uniform(field, rng, 2, flp.circuit.joint_rand_len)
-        proofs = flp.prove(measurement, uniform(field, rng, 2, flp.prove_rand_len), joint)
+        proofs = flp.prove(
+            cut(small, measurement), uniform(field, rng, 2, flp.prove_rand_len), joint
+        )
         query = uniform(field, rng, 2)
         for position in range(0, flp.proof_len, 3):
             changed = proofs.copy()
             changed[1, position : position + 1] = field.add(changed[1, position : position + 1], 1)
             with pytest.raises(ReportRejected, match="proof 1"):
-                flp.decide(flp.query(measurement, changed, query, joint, 1))
+                flp.decide(flp.query(cut(small, measurement), changed, query, joint, 1))
     norm_equality, validity = flps(small)
     joint = uniform(field, rng, 2, 3)
     prefix_len = small.parameters.prefix_len
@@ -96,24 +107,26 @@ def test_every_changed_element_of_measurement_or_proof_is_noticed(small, rng):
         changed = measurement.copy()
         changed[position : position + 1] = field.add(changed[position : position + 1], 2)
         flp = norm_equality if position < small.dimension else validity
-        proofs = flp.prove(changed, uniform(field, rng, 2, flp.prove_rand_len), joint)
+        proofs = flp.prove(cut(small, changed), uniform(field, rng, 2, flp.prove_rand_len), joint)
         with pytest.raises(ReportRejected, match=flp.circuit.check):
-            flp.decide(flp.query(changed, proofs, uniform(field, rng, 2), joint, 1))
+            flp.decide(flp.query(cut(small, changed), proofs, uniform(field, rng, 2), joint, 1))
 
 
 @one_variant_per_field
 def test_query_points_that_reveal_a_wire_are_refused(small, rng):
     field = small.field
-    measurement = statement(small)
+    measurement = valid(small)
     for flp in flps(small):
         joint = uniform(field, rng, 2, flp.circuit.joint_rand_len)
-        proofs = flp.prove(measurement, uniform(field, rng, 2, flp.prove_rand_len), joint)
+        proofs = flp.prove(
+            cut(small, measurement), uniform(field, rng, 2, flp.prove_rand_len), joint
+        )
         root = field.root_of_unity(flp.points)
         for power in (0, 1, flp.points - 1):
             points = field.vector([7, pow(root, power, field.modulus)])
             assert not flp.points_usable(points)
             with pytest.raises(ReportRejected) as rejected:
-                flp.query(measurement, proofs, points, joint, 1)
+                flp.query(cut(small, measurement), proofs, points, joint, 1)
             assert rejected.value.check == "query"
         assert flp.points_usable(field.vector([0, field.root_of_unity(2 * flp.points)]))
 

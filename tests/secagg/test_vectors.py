@@ -5,6 +5,7 @@ import pytest
 
 from troth.privacy.secagg.field import FIELD128
 from troth.privacy.secagg.pine import Pine
+from troth.privacy.secagg.selection import Choice
 from troth.privacy.secagg.xof import XofTurboShake128
 
 FILES = (
@@ -14,20 +15,22 @@ FILES = (
 )
 
 
-def instance(name: str, vector: dict[str, Any]) -> Pine:
+def instance(name: str, vector: dict[str, Any], kernels: Choice) -> Pine:
     variant = name.partition("_")[0]
     chosen = ("proofs", "proofs_norm_equality") if "Hmac" in variant else ("alpha",)
     keys = (
         *("shares", "dimension", "num_frac_bits", "l2_norm_bound", "chunk_length"),
         *("chunk_length_norm_equality", "num_wr_checks", "num_wr_successes", *chosen),
     )
-    return Pine(variant, **{key: vector[key] for key in keys})
+    return Pine(variant, kernels=kernels, **{key: vector[key] for key in keys})
 
 
+@pytest.mark.parametrize("kernels", ["clear", "fast"])
 @pytest.mark.parametrize("name", FILES)
-def test_every_byte_of_the_official_vectors(outside_vectors, name):
+def test_every_byte_of_the_official_vectors(outside_vectors, name, kernels):
     vector = json.loads((outside_vectors / "pine" / f"{name}.json").read_text())
-    pine = instance(name, vector)
+    pine = instance(name, vector, kernels)
+    assert pine.kernels_used == ("clear" if name.startswith("Pine128") else kernels)
     assert pine.field.name == vector["field"]
     verify_key = bytes.fromhex(vector["verify_key"])
     agg_shares = [pine.agg_init() for _ in range(pine.shares)]

@@ -24,7 +24,7 @@ def instance(dimension: int, checks: int, successes: int) -> Pine:
 def test_results_are_signed_sums_bit_by_bit(monkeypatch, rng, dimension, at_once):
     monkeypatch.setattr(wraparound, "_SIGNS_AT_ONCE", at_once)
     pine = instance(dimension, 7, 7)
-    gradient = rng.integers(0, pine.field.modulus, dimension, dtype=np.uint64)
+    gradient = rng.integers(0, pine.field.modulus, dimension, dtype=np.uint32)
     stream = XofHmacSha256Aes128(bytes(32), b"t", b"")
     expected = []
     for _ in range(7):

@@ -1,5 +1,6 @@
 import hashlib
 import hmac
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,10 +30,10 @@ def test_hmac_xof_is_counter_mode_under_the_hmac():
 @pytest.mark.parametrize("before", [0, 1, 2, 3])
 def test_hmac_xof_counter_wraps_without_carry(monkeypatch, before):
     digest = bytes(range(16)) + b"\xff" * 8 + (2**64 - before - 1).to_bytes(8, "big")
-    monkeypatch.setattr(hmac, "digest", lambda *_: digest)
     expected = blocks(digest, 8)
     for cut in (1, 16, 17, 32, 100):
         stream = XofHmacSha256Aes128(bytes(32), b"", b"")
+        monkeypatch.setattr(stream, "_mac", SimpleNamespace(digest=lambda: digest))
         assert stream.next(cut) + stream.next(128 - cut) == expected
 
 
@@ -43,6 +44,17 @@ def test_streams_do_not_depend_on_how_they_are_read(xof):
     stream = xof(seed, b"t", b"b")
     assert b"".join(stream.next(n) for n in (0, 1, 15, 16, 18)) == whole
     assert xof.derive_seed(seed, b"t", b"b") == whole[: xof.SEED_SIZE]
+
+
+@pytest.mark.parametrize("xof", XOFS)
+def test_a_binder_may_come_in_pieces_until_the_first_byte(xof):
+    seed = bytes(xof.SEED_SIZE)
+    stream = xof(seed, b"t", b"")
+    for piece in (b"bi", b"", memoryview(b"nder")):
+        stream.absorb(piece)
+    assert stream.next(40) == xof(seed, b"t", b"binder").next(40)
+    with pytest.raises(ParameterError, match="absorb"):
+        stream.absorb(b"more")
 
 
 @pytest.mark.parametrize("xof", XOFS)

@@ -1,11 +1,12 @@
 """The two circuits of PINE: is the norm what the norm bits say, and is everything in range?
 
-Both run over the same vector: the measurement (gradient ‖ bits of the squared norm v ‖ bits of
-u = B² − v ‖ per wraparound check its result's bits and its success bit), followed by the results
-of the wraparound checks, which every aggregator computes on its own share. The draft describes
-one circuit; its code and vectors have two (``poc/flp_pine.py`` at 4d11ac8).
+Both run over the same statement: the measurement (gradient ‖ bits of the squared norm v ‖ bits of
+u = B² − v ‖ per wraparound check its result's bits and its success bit), and the results of the
+wraparound checks, which every aggregator computes on its own share. The draft describes one
+circuit; its code and vectors have two (``poc/flp_pine.py`` at 4d11ac8).
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -25,7 +26,19 @@ def bits_to_values(field: Field, bits: Elements) -> Elements:
     return field.inner(bits, _powers_of_two(field, bits.shape[-1]))
 
 
-class NormEquality(Circuit):
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """What the circuits are about, or one share of it."""
+
+    gradient: Elements
+    """Shape (dimension,)."""
+    bits: Elements
+    """The rest of the measurement, shape (bit_count,)."""
+    results: Elements
+    """Of the wraparound checks, shape (num_wr_checks,); computed by everyone, never sent."""
+
+
+class NormEquality(Circuit[Statement]):
     """The squared norm over the integers modulo q equals the number in the norm bits.
 
     The gadget is a sum of squares. There is no joint randomness.
@@ -40,11 +53,11 @@ class NormEquality(Circuit):
         self.arity = parameters.chunk_length_norm_equality
         self.calls = count_calls((parameters.dimension,), self.arity)
 
-    def wires(self, measurement: Elements, joint_rand: Elements, shares: int) -> Elements:
+    def wires(self, measurement: Statement, joint_rand: Elements, shares: int) -> Elements:
         """The gradient in chunks, padded with zeros: shape (1, calls, arity)."""
         del joint_rand, shares  # nothing here is random, and no constant needs splitting
         padded = self.field.zeros(self.calls * self.arity)
-        padded[: self.parameters.dimension] = measurement[: self.parameters.dimension]
+        padded[: self.parameters.dimension] = measurement.gradient
         return padded.reshape(1, self.calls, self.arity)
 
     def gadget(self, inputs: Elements) -> Elements:
@@ -52,17 +65,16 @@ class NormEquality(Circuit):
         return self.field.inner(inputs, inputs)
 
     def output(
-        self, measurement: Elements, joint_rand: Elements, gadget_outputs: Elements, shares: int
+        self, measurement: Statement, joint_rand: Elements, gadget_outputs: Elements, shares: int
     ) -> Elements:
         """The claimed squared norm minus the sum of squares."""
         del joint_rand, shares
-        start = self.parameters.dimension
-        bits = measurement[start : start + self.parameters.num_bits_for_sq_norm]
-        claimed = bits_to_values(self.field, bits[None])
+        norm_bits = measurement.bits[: self.parameters.num_bits_for_sq_norm]
+        claimed = bits_to_values(self.field, norm_bits[None])
         return self.field.sub(claimed, self.field.sum(gadget_outputs))
 
 
-class Validity(Circuit):
+class Validity(Circuit[Statement]):
     """The norm is in range and the wraparound checks succeed, with bits that are bits.
 
     The gadget is a sum of products. Joint randomness per proof: one element to combine the bit
@@ -80,18 +92,18 @@ class Validity(Circuit):
         self.check_calls = count_calls((parameters.num_wr_checks,), parameters.chunk_length)
         self.calls = self.bit_calls + self.check_calls
 
-    def wires(self, measurement: Elements, joint_rand: Elements, shares: int) -> Elements:
+    def wires(self, measurement: Statement, joint_rand: Elements, shares: int) -> Elements:
         """First the bit checks r^i·b·(b − 1), then the wraparound checks r^i·(difference)·g."""
         field, parameters = self.field, self.parameters
         split = field.inverse(shares)
-        bits = measurement[parameters.dimension : parameters.measurement_len]
         bit_powers = field.powers(joint_rand[:, 0], parameters.bit_count)
-        bit_inputs = self._chunks(field.mul(bit_powers, bits), field.sub(bits, split))
+        bit_inputs = self._chunks(
+            field.mul(bit_powers, measurement.bits), field.sub(measurement.bits, split)
+        )
 
         claimed, successes = self._claims(measurement)
-        results = measurement[parameters.measurement_len :]
         shift = (parameters.wr_check_bound - 1) * split % field.modulus
-        difference = field.sub(results, field.sub(claimed, shift))
+        difference = field.sub(measurement.results, field.sub(claimed, shift))
         check_powers = field.powers(joint_rand[:, 1], parameters.num_wr_checks)
         check_inputs = self._chunks(field.mul(check_powers, difference), successes)
         return np.concatenate([bit_inputs, check_inputs], axis=1)
@@ -101,7 +113,7 @@ class Validity(Circuit):
         return self.field.inner(inputs[..., 0::2], inputs[..., 1::2])
 
     def output(
-        self, measurement: Elements, joint_rand: Elements, gadget_outputs: Elements, shares: int
+        self, measurement: Statement, joint_rand: Elements, gadget_outputs: Elements, shares: int
     ) -> Elements:
         """Bit checks + r·(range) + r²·(wraparound checks) + r³·(number of successes)."""
         field, parameters = self.field, self.parameters
@@ -109,7 +121,7 @@ class Validity(Circuit):
         bit_check = field.sum(gadget_outputs[:, : self.bit_calls])
         wraparound = field.sum(gadget_outputs[:, self.bit_calls :])
 
-        norm_bits = measurement[parameters.dimension : parameters.prefix_len]
+        norm_bits = measurement.bits[: 2 * parameters.num_bits_for_sq_norm]
         norm_and_rest = bits_to_values(field, norm_bits.reshape(2, -1))
         bound = parameters.sq_norm_bound * split % field.modulus
         in_range = field.sub(field.sum(norm_and_rest[None]), bound)
@@ -123,10 +135,10 @@ class Validity(Circuit):
         total = field.add(field.mul(random, total), in_range)
         return field.add(field.mul(random, total), bit_check)
 
-    def _claims(self, measurement: Elements) -> tuple[Elements, Elements]:
+    def _claims(self, measurement: Statement) -> tuple[Elements, Elements]:
         """Per wraparound check its claimed (shifted) result and its success bit."""
         parameters = self.parameters
-        checks = measurement[parameters.prefix_len : parameters.measurement_len]
+        checks = measurement.bits[2 * parameters.num_bits_for_sq_norm :]
         table = checks.reshape(parameters.num_wr_checks, -1)
         return bits_to_values(parameters.field, table[:, :-1]), table[:, -1]
 

@@ -8,8 +8,10 @@ PINE's own.
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
-from troth.privacy.secagg.field import Elements
+from troth.privacy.secagg.circuits import Statement
+from troth.privacy.secagg.field import Elements, Field
 from troth.privacy.secagg.flp import Flp, split_rows
+from troth.privacy.secagg.kernels import Kernels
 from troth.privacy.secagg.parameters import Parameters
 from troth.privacy.secagg.xof import Xof
 
@@ -31,17 +33,51 @@ class Usage(IntEnum):
     WRAPAROUND_PART = 10
 
 
+class Commitment:
+    """Binds one measurement share, which comes in pieces: no copy of it is needed, nor all of it.
+
+    Take in gradient and norm bits with :meth:`absorb_prefix`, the rest with :meth:`absorb_claims`.
+    """
+
+    def __init__(self, field: Field, wraparound: Xof, verification: Xof) -> None:
+        self._field = field
+        self._wraparound = wraparound
+        self._verification = verification
+
+    def absorb_prefix(self, piece: Elements) -> None:
+        """Take in the next elements of gradient and norm bits, which both parts bind."""
+        packed = self._field.pack(piece)
+        self._wraparound.absorb(packed)
+        self._verification.absorb(packed)
+
+    def absorb_claims(self, piece: Elements) -> None:
+        """Take in the next elements of the rest, which only the verification part binds."""
+        self._verification.absorb(self._field.pack(piece))
+
+    def wraparound_part(self) -> bytes:
+        """Binds gradient and norm bits; run once, when all of them are in."""
+        return self._wraparound.next(self._wraparound.SEED_SIZE)
+
+    def verification_part(self) -> bytes:
+        """Binds the whole measurement share; run once, when all of it is in."""
+        return self._verification.next(self._verification.SEED_SIZE)
+
+
 class Derivation:
     """The derivations of one instance, and the instance's parts that they depend on.
 
     Attributes:
         parameters: The instance's parameters.
         flps: The proofs of both circuits in the order of the wire: norm equality, then validity.
+        kernels: What handles whole vectors.
     """
 
-    def __init__(self, parameters: Parameters, flps: Sequence[Flp]) -> None:
+    def __init__(
+        self, parameters: Parameters, flps: Sequence[Flp[Statement]], kernels: Kernels
+    ) -> None:
         self.parameters = parameters
         self.flps = flps
+        self.kernels = kernels
         self._main_count = bytes([parameters.proofs])
         self._counts = bytes([parameters.proofs_norm_equality, parameters.proofs])
 
@@ -55,13 +91,14 @@ class Derivation:
         length = sum(flp.proofs * flp.proof_len for flp in self.flps)
         return xof.next_vec(self.parameters.field, length)
 
-    def wraparound_part(self, blind: bytes, agg_id: int, nonce: bytes, prefix: Elements) -> bytes:
-        """Binds one share of gradient and norm bits."""
-        return self._part(Usage.WRAPAROUND_PART, blind, agg_id, nonce, prefix)
-
-    def verification_part(self, blind: bytes, agg_id: int, nonce: bytes, share: Elements) -> bytes:
-        """Binds one share of the measurement."""
-        return self._part(Usage.VERIFICATION_PART, blind, agg_id, nonce, share)
+    def commitment(self, blinds: tuple[bytes, bytes], agg_id: int, nonce: bytes) -> "Commitment":
+        """What will bind one measurement share, under its wraparound and verification blinds."""
+        usages = (Usage.WRAPAROUND_PART, Usage.VERIFICATION_PART)
+        binder = bytes([agg_id]) + nonce
+        wraparound, verification = (
+            self._xof(usage, blind, binder) for usage, blind in zip(usages, blinds, strict=True)
+        )
+        return Commitment(self.parameters.field, wraparound, verification)
 
     def wraparound_seed(self, parts: Iterable[bytes]) -> bytes:
         """From all wraparound parts, by aggregator."""
@@ -95,12 +132,6 @@ class Derivation:
         shapes = [(flp.proofs, length) for flp, length in zip(self.flps, lengths, strict=True)]
         total = sum(rows * columns for rows, columns in shapes)
         return split_rows(xof.next_vec(self.parameters.field, total), shapes)
-
-    def _part(
-        self, usage: Usage, blind: bytes, agg_id: int, nonce: bytes, share: Elements
-    ) -> bytes:
-        binder = bytes([agg_id]) + nonce + self.parameters.field.encode_vec(share)
-        return self.parameters.variant.xof.derive_seed(blind, self._tag(usage), binder)
 
     def _seed(self, usage: Usage, parts: Iterable[bytes]) -> bytes:
         xof = self.parameters.variant.xof

@@ -1,5 +1,7 @@
 """From a client's numbers to the elements that are shared, and from a sum back to numbers."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,18 +22,25 @@ def quantise(parameters: Parameters, measurement: npt.ArrayLike) -> Integers:
     floats = np.asarray(measurement)
     if floats.dtype.kind not in "fiu":
         raise EncodingError(f"a measurement of {floats.dtype} is not one of floats")
-    floats = floats.astype(np.float64)
     _check_shape(parameters, floats.shape)
-    if not np.isfinite(floats).all():
+    return quantise_entries(parameters, floats)
+
+
+def quantise_entries(parameters: Parameters, entries: npt.NDArray[Any]) -> Integers:
+    """The same for any part of a measurement."""
+    floats = entries.astype(np.float64, copy=False)
+    magnitudes = np.abs(floats)
+    if not np.all(magnitudes < np.inf):
         raise EncodingError("a measurement may hold neither NaN nor infinities")
-    if np.any((floats != 0) & (np.abs(floats) < np.finfo(np.float64).smallest_normal)):
+    if np.any((magnitudes < np.finfo(np.float64).smallest_normal) & (magnitudes != 0)):
         raise EncodingError("a measurement may not hold subnormal numbers")
-    # ldexp is exact unless it overflows, and then the norm is above every bound.
+    # A power of two multiplies exactly unless it overflows, and then the norm is above any bound.
     with np.errstate(over="ignore"):
-        scaled = np.rint(np.ldexp(floats, parameters.num_frac_bits))
-    if not np.isfinite(scaled).all():
+        scaled = np.rint(floats * 2.0**parameters.num_frac_bits)
+    largest = np.abs(scaled).max()
+    if largest == np.inf:
         raise EncodingError("an entry is too large to be a fixed-point number")
-    if np.all(np.abs(scaled) < 2.0**63):
+    if largest < 2.0**63:
         integers: Integers = scaled.astype(np.int64)
         return integers
     return np.array([int(entry) for entry in scaled], dtype=object)
@@ -47,7 +56,7 @@ def checked_integers(parameters: Parameters, vector: npt.ArrayLike) -> Integers:
     integers = np.asarray(vector)
     _check_shape(parameters, integers.shape)
     if integers.dtype.kind == "i":
-        return integers.astype(np.int64)
+        return integers.astype(np.int64, copy=False)
     if integers.dtype.kind == "u":
         return integers.astype(object)
     if integers.dtype == object and all(type(entry) is int for entry in integers):
@@ -74,9 +83,13 @@ def encode_prefix(parameters: Parameters, vector: Integers) -> Elements:
         raise EncodingError(
             f"the vector's squared norm {norm} is above the bound {parameters.sq_norm_bound}"
         )
+    return np.concatenate([parameters.field.from_signed(vector), norm_bits(parameters, norm)])
+
+
+def norm_bits(parameters: Parameters, norm: int) -> Elements:
+    """Bits of v ‖ bits of u = B² − v, of a squared norm v that is within the bound."""
     width = parameters.num_bits_for_sq_norm
-    bits = to_bits(parameters, [norm, parameters.sq_norm_bound - norm], width).reshape(-1)
-    return np.concatenate([parameters.field.from_signed(vector), bits])
+    return to_bits(parameters, [norm, parameters.sq_norm_bound - norm], width).reshape(-1)
 
 
 def to_bits(parameters: Parameters, values: npt.ArrayLike, width: int) -> Elements:
@@ -103,7 +116,7 @@ def decode_sum(parameters: Parameters, total: Elements) -> npt.NDArray[np.int64]
 def dequantise(parameters: Parameters, total: Elements) -> npt.NDArray[np.float64]:
     """The numbers behind a sum of gradients: signed integers divided by 2^num_frac_bits."""
     signed = parameters.field.to_signed(total)
-    floats: npt.NDArray[np.float64] = np.ldexp(signed.astype(np.float64), -parameters.num_frac_bits)
+    floats: npt.NDArray[np.float64] = signed.astype(np.float64) * 2.0**-parameters.num_frac_bits
     return floats
 
 

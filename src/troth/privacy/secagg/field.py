@@ -1,9 +1,9 @@
 """The prime fields of PINE on NumPy arrays: codecs, arithmetic, signed integers.
 
-Elements are integers in [0, q). A vector of them is an array of ``field.dtype``: ``uint64`` for
-the 4- and 8-byte fields, whose arithmetic is vectorised, and ``object`` (Python integers) for the
-5- and 16-byte ones. All operations are elementwise, broadcast, never work in place, and take and
-give arrays of at least one dimension; a Python integer in [0, q) may stand for one operand.
+Elements are integers in [0, q). A vector of them is an array of ``field.dtype``: ``uint32`` for
+the 4-byte field, ``uint64`` for the 5- and 8-byte ones, and ``object`` (Python integers) for the
+16-byte one. All operations are elementwise, broadcast, never work in place, and take and give
+arrays of at least one dimension; a Python integer in [0, q) may stand for one operand.
 
 The wire format is that of VDAF (draft-irtf-cfrg-vdaf-11, ``poc/vdaf_poc/field.py``): each element
 in ``encoded_size`` bytes, little-endian, and the elements of a vector one after the other.
@@ -22,6 +22,9 @@ Elements = npt.NDArray[Any]
 
 Integers = npt.NDArray[Any]
 """Signed integers: int64, or object where they may not fit."""
+
+Buffer = bytes | memoryview
+"""Bytes in memory that somebody may still own."""
 
 
 class Field:
@@ -130,11 +133,23 @@ class Field:
 
     # Wire format
 
-    def unpack(self, data: bytes) -> Elements:
-        """The little-endian integers in bytes; they may reach up to 256^``encoded_size`` − 1."""
+    def unpack(self, data: Buffer) -> Elements:
+        """The little-endian integers in bytes; they may reach up to 256^``encoded_size`` − 1.
+
+        A view of the bytes where memory holds integers as the wire does.
+        """
         size = self.encoded_size
         pieces = [data[start : start + size] for start in range(0, len(data), size)]
         return np.array([int.from_bytes(piece, "little") for piece in pieces], dtype=object)
+
+    def pack(self, values: Elements) -> Buffer:
+        """The wire format of a vector; a view of it where memory holds integers as the wire does.
+
+        Raises:
+            EncodingError: An integer lies outside [0, q).
+        """
+        size = self.encoded_size
+        return b"".join(value.to_bytes(size, "little") for value in self.vector(values).tolist())
 
     def encode_vec(self, values: Elements | Iterable[int]) -> bytes:
         """The wire format of a vector.
@@ -142,11 +157,12 @@ class Field:
         Raises:
             EncodingError: An integer lies outside [0, q).
         """
-        checked = self.vector(values)
-        return b"".join(int(value).to_bytes(self.encoded_size, "little") for value in checked)
+        if not isinstance(values, np.ndarray) or values.dtype != self.dtype:
+            values = self.vector(values)
+        return bytes(self.pack(values))
 
-    def decode_vec(self, data: bytes) -> Elements:
-        """The vector behind its wire format.
+    def decode_vec(self, data: Buffer) -> Elements:
+        """The vector behind its wire format: a view of the bytes where :meth:`unpack` gives one.
 
         Raises:
             DecodeError: The length is no multiple of ``encoded_size``, or an integer is ≥ q.
@@ -156,61 +172,120 @@ class Field:
                 f"{self.name}: {len(data)} bytes are no multiple of {self.encoded_size}"
             )
         values = self.unpack(data)
-        too_large = np.flatnonzero(values >= self.modulus)
-        if len(too_large):
-            raise DecodeError(f"{self.name}: element {too_large[0]} is not below the modulus")
+        if len(values) and values.max() >= self.modulus:
+            first = np.flatnonzero(values >= self.modulus)[0]
+            raise DecodeError(f"{self.name}: element {first} is not below the modulus")
         return values
 
 
 class _MachineField(Field):
-    """A field whose elements are machine integers, stored as uint64."""
-
-    dtype = np.dtype(np.uint64)
+    """A field whose elements are machine integers."""
 
     def from_signed(self, values: Integers) -> Elements:
         if values.dtype == object:
             return super().from_signed(values).astype(self.dtype)
         # The magnitude goes through uint64 because −2^63 has no positive int64.
-        magnitude = np.where(values < 0, np.negative(values), values).astype(self.dtype)
+        magnitude = np.where(values < 0, np.negative(values), values).astype(np.uint64)
         magnitude = magnitude % self.modulus
         flip = (values < 0) & (magnitude != 0)
-        return np.where(flip, self.modulus - magnitude, magnitude)
+        return np.where(flip, self.modulus - magnitude, magnitude).astype(self.dtype)
 
     def to_signed(self, values: Elements) -> Integers:
         # Unsigned subtraction wraps modulo 2^64, which is what two's complement means.
-        wrapped = np.where(values > self.modulus // 2, values - self.modulus, values)
-        return wrapped.astype(np.int64)
+        wide = values.astype(np.uint64, copy=False)
+        return np.where(wide > self.modulus // 2, wide - self.modulus, wide).astype(np.int64)
 
-    def unpack(self, data: bytes) -> Elements:
-        return np.frombuffer(data, dtype=f"<u{self.encoded_size}").astype(self.dtype)
+    def unpack(self, data: Buffer) -> Elements:
+        return np.frombuffer(data, dtype=f"<u{self.encoded_size}").astype(self.dtype, copy=False)
 
-    def encode_vec(self, values: Elements | Iterable[int]) -> bytes:
-        if isinstance(values, np.ndarray) and values.dtype == self.dtype:
-            checked = values
-        else:
-            checked = self.vector(values)
-        if np.any(checked >= self.modulus):
+    def pack(self, values: Elements) -> Buffer:
+        self._check_range(values)
+        wire = np.ascontiguousarray(values, dtype=f"<u{self.encoded_size}")
+        return wire.reshape(-1).view(np.uint8).data
+
+    def _check_range(self, values: Elements) -> None:
+        if values.size and values.max() >= self.modulus:
             raise EncodingError(f"{self.name}: an integer lies outside [0, {self.modulus})")
-        return checked.astype(f"<u{self.encoded_size}").tobytes()
 
 
 class _FourByteField(_MachineField):
     """A modulus below 2^32: a product of two elements fits in 64 bits."""
 
+    dtype = np.dtype(np.uint32)
+
+    def add(self, left: Elements, right: Elements | int) -> Elements:
+        return self._reduce(np.add(left, right, dtype=np.uint64))
+
     def sub(self, left: Elements, right: Elements | int) -> Elements:
-        difference: Elements = (left + (self.modulus - right)) % self.modulus
-        return difference
+        return self._reduce(np.add(left, self.modulus - right, dtype=np.uint64))
+
+    def mul(self, left: Elements, right: Elements | int) -> Elements:
+        return self._reduce(np.multiply(left, right, dtype=np.uint64))
+
+    def sum(self, values: Elements, axis: int = -1) -> Elements:
+        return self._reduce(values.sum(axis=axis, dtype=np.uint64))
 
     def signed_product(self, matrix: npt.NDArray[np.int8], vector: Elements) -> Elements:
         # Each entry stays below d·2^32, far inside int64.
         return self.from_signed(matrix.astype(np.int64) @ vector.astype(np.int64))
 
+    def _reduce(self, wide: npt.NDArray[np.uint64]) -> Elements:
+        reduced: Elements = np.remainder(wide, self.modulus).astype(self.dtype)
+        return reduced
 
-class _GoldilocksField(_MachineField):
-    """The modulus 2^64 − 2^32 + 1, for which 2^64 ≡ 2^32 − 1 and 2^96 ≡ −1."""
+
+class _WordField(_MachineField):
+    """A field in 64-bit words: sums go through two limbs of 32 bits."""
+
+    dtype = np.dtype(np.uint64)
 
     _HALF = np.uint64(32)
-    _LOW = np.uint64(2**32 - 1)  # the mask of the low limb, and 2^64 modulo q
+    _LOW = np.uint64(2**32 - 1)  # the mask of the low limb
+
+    def sum(self, values: Elements, axis: int = -1) -> Elements:
+        low = (values & self._LOW).sum(axis=axis) % self.modulus
+        high = (values >> self._HALF).sum(axis=axis) % self.modulus
+        return self.add(low, self.mul(high, 1 << 32))
+
+    def signed_product(self, matrix: npt.NDArray[np.int8], vector: Elements) -> Elements:
+        # Two limbs: each product stays below d·2^32, far inside int64.
+        wide = matrix.astype(np.int64)
+        low = self.from_signed(wide @ (vector & self._LOW).astype(np.int64))
+        high = self.from_signed(wide @ (vector >> self._HALF).astype(np.int64))
+        return self.add(low, self.mul(high, 1 << 32))
+
+
+class _FiveByteField(_WordField):
+    """A modulus below 2^40: products of an element and 20 bits of another fit in 64 bits."""
+
+    _PART = np.uint64(20)
+    _PART_MASK = np.uint64(2**20 - 1)
+
+    def mul(self, left: Elements, right: Elements | int) -> Elements:
+        factor = np.asarray(right, dtype=self.dtype)
+        high = (left * (factor >> self._PART)) % self.modulus
+        low = left * (factor & self._PART_MASK)
+        product: Elements = ((high << self._PART) + low) % self.modulus
+        return product
+
+    def sub(self, left: Elements, right: Elements | int) -> Elements:
+        difference: Elements = (left + (self.modulus - right)) % self.modulus
+        return difference
+
+    def unpack(self, data: Buffer) -> Elements:
+        wire = np.frombuffer(data, dtype=np.uint8).reshape(-1, self.encoded_size)
+        words = np.zeros((len(wire), 8), dtype=np.uint8)
+        words[:, : self.encoded_size] = wire
+        return words.view("<u8").reshape(-1).astype(self.dtype, copy=False)
+
+    def pack(self, values: Elements) -> Buffer:
+        self._check_range(values)
+        words = np.ascontiguousarray(values, dtype="<u8").reshape(-1).view(np.uint8).reshape(-1, 8)
+        return words[:, : self.encoded_size].tobytes()
+
+
+class _GoldilocksField(_WordField):
+    """The modulus 2^64 − 2^32 + 1, for which 2^64 ≡ 2^32 − 1 and 2^96 ≡ −1."""
 
     def add(self, left: Elements, right: Elements | int) -> Elements:
         left, right = self._arrays(left, right)
@@ -233,18 +308,6 @@ class _GoldilocksField(_MachineField):
         high = high + (cross >> self._HALF) + (other_cross >> self._HALF) + (middle >> self._HALF)
         return self._reduce(low, high)
 
-    def sum(self, values: Elements, axis: int = -1) -> Elements:
-        low = (values & self._LOW).sum(axis=axis) % self.modulus
-        high = (values >> self._HALF).sum(axis=axis) % self.modulus
-        return self.add(low, self.mul(high, 1 << 32))
-
-    def signed_product(self, matrix: npt.NDArray[np.int8], vector: Elements) -> Elements:
-        # Two limbs: each product stays below d·2^32, far inside int64.
-        wide = matrix.astype(np.int64)
-        low = self.from_signed(wide @ (vector & self._LOW).astype(np.int64))
-        high = self.from_signed(wide @ (vector >> self._HALF).astype(np.int64))
-        return self.add(low, self.mul(high, 1 << 32))
-
     def _arrays(self, left: Elements, right: Elements | int) -> tuple[Elements, Elements]:
         # Scalars of NumPy warn when they wrap, arrays do not; hence one dimension at least.
         return np.atleast_1d(left), np.atleast_1d(np.asarray(right, dtype=self.dtype))
@@ -253,6 +316,7 @@ class _GoldilocksField(_MachineField):
         """Reduce high·2^64 + low: low + (low limb of high)·(2^32 − 1) − (high limb of high)."""
         top = high >> self._HALF
         difference = low - top
+        # _LOW is 2^64 modulo q too, which is why it repairs what wrapped.
         difference = np.where(low < top, difference - self._LOW, difference)
         part = (high & self._LOW) * self._LOW
         total = difference + part
@@ -271,7 +335,7 @@ FIELD32 = _FourByteField(
 """Of PINE (``poc/field.py`` at 4d11ac8)."""
 
 _MODULUS40 = 1048555 * 2**20 + 1
-FIELD40 = Field(
+FIELD40 = _FiveByteField(
     "Field40",
     modulus=_MODULUS40,
     encoded_size=5,

@@ -5,6 +5,9 @@ hold one additive share of the measurement and of the proof. The construction is
 (draft-irtf-cfrg-vdaf-11, ``poc/vdaf_poc/flp_bbcggi19.py``), restricted to what PINE needs: one
 gadget of degree 2 per circuit, all of whose inputs are affine in the measurement.
 
+:class:`Flp` is the clear version; its two private methods that touch every input of every gadget
+are what a fast version replaces (``privacy/hazmat``).
+
 Array shapes: n proofs, ``arity`` wires into the gadget, P points (the least power of two that is
 at least 1 + ``calls``). Wire polynomials take the proof's seed at point 0, the gadget's inputs at
 points 1 to ``calls``, and zero at the rest.
@@ -13,6 +16,7 @@ points 1 to ``calls``, and zero at the rest.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -20,8 +24,11 @@ from troth.errors import ReportRejected
 from troth.privacy.secagg.field import Elements, Field
 from troth.privacy.secagg.ntt import evaluate, interpolate, root_powers
 
+M = TypeVar("M")
+"""What a circuit runs over: a measurement, or one additive share of it."""
 
-class Circuit(ABC):
+
+class Circuit(ABC, Generic[M]):
     """An arithmetic circuit that gives zero exactly on valid measurements.
 
     Attributes:
@@ -39,11 +46,11 @@ class Circuit(ABC):
     joint_rand_len: int
 
     @abstractmethod
-    def wires(self, measurement: Elements, joint_rand: Elements, shares: int) -> Elements:
+    def wires(self, measurement: M, joint_rand: Elements, shares: int) -> Elements:
         """The gadget's inputs: shape (n, calls, arity), or (1, …) if equal in every proof.
 
         Args:
-            measurement: The measurement, or one of its ``shares`` shares, shape (k,).
+            measurement: The measurement, or one of its ``shares`` shares.
             joint_rand: Joint randomness, shape (n, joint_rand_len).
             shares: How many shares add up to the measurement; public constants are split evenly.
         """
@@ -54,7 +61,7 @@ class Circuit(ABC):
 
     @abstractmethod
     def output(
-        self, measurement: Elements, joint_rand: Elements, gadget_outputs: Elements, shares: int
+        self, measurement: M, joint_rand: Elements, gadget_outputs: Elements, shares: int
     ) -> Elements:
         """The circuit's (share of its) output given the gadget's, (n, calls): shape (n,)."""
 
@@ -78,7 +85,7 @@ def split_rows(vector: Elements, shapes: Sequence[tuple[int, int]]) -> list[Elem
     ]
 
 
-class Flp:
+class Flp(Generic[M]):
     """A fixed number of proofs for one circuit; each must hold.
 
     Attributes:
@@ -88,7 +95,7 @@ class Flp:
         verifier_len: Elements per verifier: output, each wire at t, the gadget polynomial at t.
     """
 
-    def __init__(self, circuit: Circuit, proofs: int) -> None:
+    def __init__(self, circuit: Circuit[M], proofs: int) -> None:
         self.circuit = circuit
         self.proofs = proofs
         self.points = wire_points(circuit.calls)
@@ -96,11 +103,11 @@ class Flp:
         self.proof_len = proof_len(circuit.arity, circuit.calls)
         self.verifier_len = circuit.arity + 2
 
-    def prove(self, measurement: Elements, prove_rand: Elements, joint_rand: Elements) -> Elements:
+    def prove(self, measurement: M, prove_rand: Elements, joint_rand: Elements) -> Elements:
         """Prove that the circuit gives zero; run by the client.
 
         Args:
-            measurement: The whole measurement, shape (k,).
+            measurement: The whole measurement.
             prove_rand: Uniform elements, shape (n, prove_rand_len).
             joint_rand: Joint randomness, shape (n, joint_rand_len).
 
@@ -108,20 +115,15 @@ class Flp:
             The proofs, shape (n, proof_len).
         """
         field = self.circuit.field
-        table = self._wire_table(prove_rand, self.circuit.wires(measurement, joint_rand, 1))
         # The gadget polynomial has twice the degree: the points between need values too.
-        coefficients = interpolate(field, table)
-        half_step = root_powers(field, 2 * self.points, self.points)
-        between = evaluate(field, field.mul(coefficients, half_step[None, :, None]))
-        values = field.zeros((len(table), 2 * self.points))
-        values[:, 0::2] = self.circuit.gadget(table)
-        values[:, 1::2] = self.circuit.gadget(between)
+        values = field.zeros((self.proofs, 2 * self.points))
+        values[:, 0::2], values[:, 1::2] = self._gadget_values(measurement, prove_rand, joint_rand)
         gadget_polynomial = interpolate(field, values[:, :, None])[:, :-1, 0]
         return np.concatenate([prove_rand, gadget_polynomial], axis=1)
 
     def query(
         self,
-        measurement: Elements,
+        measurement: M,
         proofs: Elements,
         query_rand: Elements,
         joint_rand: Elements,
@@ -130,7 +132,7 @@ class Flp:
         """Query a share of the measurement and proofs at a secret point; run by an aggregator.
 
         Args:
-            measurement: A share of the measurement, shape (k,).
+            measurement: A share of the measurement.
             proofs: Shares of the proofs, shape (n, proof_len).
             query_rand: One point t per proof, shape (n,).
             joint_rand: Joint randomness, shape (n, joint_rand_len).
@@ -146,11 +148,10 @@ class Flp:
         if not self.points_usable(query_rand):
             raise ReportRejected("query", f"a query point t satisfies t^{points} = 1")
         seeds, polynomial = proofs[:, : self.circuit.arity], proofs[:, self.circuit.arity :]
-        table = self._wire_table(seeds, self.circuit.wires(measurement, joint_rand, shares))
         powers = field.powers(query_rand, 2 * points - 1)
         # Column k of the transform of (1, t, t², …) is the k-th Lagrange polynomial at t.
-        lagrange = interpolate(field, powers[:, :points, None])
-        wires_at_query = field.sum(field.mul(table, lagrange), axis=1)
+        lagrange = interpolate(field, powers[:, :points, None])[:, :, 0]
+        wires_at_query = self._wires_at(lagrange, measurement, seeds, joint_rand, shares)
         # Modulo x^P − 1, which vanishes at all points, the gadget polynomial folds to P terms.
         folded = polynomial[:, :points].copy()
         folded[:, : points - 1] = field.add(folded[:, : points - 1], polynomial[:, points:])
@@ -179,6 +180,29 @@ class Flp:
         """Whether no query point is one of the interpolation points (t^P = 1)."""
         modulus = self.circuit.field.modulus
         return all(pow(int(point), self.points, modulus) != 1 for point in query_rand)
+
+    def _gadget_values(
+        self, measurement: M, seeds: Elements, joint_rand: Elements
+    ) -> tuple[Elements, Elements]:
+        """The gadget polynomial at all points and between them, each of shape (n, P)."""
+        field = self.circuit.field
+        table = self._wire_table(seeds, self.circuit.wires(measurement, joint_rand, 1))
+        half_step = root_powers(field, 2 * self.points, self.points)
+        shifted = field.mul(interpolate(field, table), half_step[None, :, None])
+        return self.circuit.gadget(table), self.circuit.gadget(evaluate(field, shifted))
+
+    def _wires_at(
+        self,
+        lagrange: Elements,
+        measurement: M,
+        seeds: Elements,
+        joint_rand: Elements,
+        shares: int,
+    ) -> Elements:
+        """The wire polynomials at t, shape (n, arity), from the Lagrange polynomials at t."""
+        field = self.circuit.field
+        table = self._wire_table(seeds, self.circuit.wires(measurement, joint_rand, shares))
+        return field.sum(field.mul(table, lagrange[:, :, None]), axis=1)
 
     def _wire_table(self, seeds: Elements, inputs: Elements) -> Elements:
         """The wires' values at all points, shape (n, P, arity)."""

@@ -9,10 +9,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TypeVar
 
 from troth.errors import DecodeError, ParameterError
 from troth.privacy.secagg import validate
 from troth.privacy.secagg.field import Elements, Field
+
+B = TypeVar("B", bytes, memoryview)
 
 
 class Message(ABC):
@@ -59,8 +62,8 @@ class LeaderShare(Message):
 
     def encode(self) -> bytes:
         """All fields in order."""
-        vectors = self.field.encode_vec(self.measurement) + self.field.encode_vec(self.proofs)
-        return vectors + self.wraparound_blind + self.verification_blind
+        vectors = (self.field.pack(self.measurement), self.field.pack(self.proofs))
+        return b"".join([*vectors, self.wraparound_blind, self.verification_blind])
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +160,8 @@ class VerifierState(Message):
 
     def encode(self) -> bytes:
         """All fields in order."""
-        return self.out_share.encode() + self.wraparound_seed + self.verification_seed
+        vector = self.out_share.field.pack(self.out_share.values)
+        return b"".join([vector, self.wraparound_seed, self.verification_seed])
 
 
 class MessageDecoder:
@@ -221,7 +225,7 @@ class MessageDecoder:
 
     def decode_public_share(self, data: bytes) -> PublicShare:
         """The public share behind its encoding."""
-        parts = _split("public share", data, [self.seed_size] * (2 * self.shares))
+        parts = split("public share", data, [self.seed_size] * (2 * self.shares))
         return PublicShare(tuple(parts[: self.shares]), tuple(parts[self.shares :]))
 
     def decode_input_share(self, agg_id: int, data: bytes) -> InputShare:
@@ -229,22 +233,23 @@ class MessageDecoder:
         self.check_agg_id(agg_id)
         seed = self.seed_size
         if agg_id:
-            return HelperShare(*_split(f"input share {agg_id}", data, [seed] * 4))
+            return HelperShare(*split(f"input share {agg_id}", data, [seed] * 4))
         size = self.field.encoded_size
         sizes = [self.measurement_len * size, self.proofs_len * size, seed, seed]
-        measurement, proofs, *blinds = _split("input share 0", data, sizes)
+        # The one large message: its vectors stay where they were received.
+        measurement, proofs, *blinds = split("input share 0", memoryview(data), sizes)
         decode = self.field.decode_vec
-        return LeaderShare(self.field, decode(measurement), decode(proofs), *blinds)
+        return LeaderShare(self.field, decode(measurement), decode(proofs), *map(bytes, blinds))
 
     def decode_verifier_share(self, data: bytes) -> VerifierShare:
         """The verifier share behind its encoding."""
         vector = self.verifiers_len * self.field.encoded_size
-        verifiers, *parts = _split("verifier share", data, [vector] + [self.seed_size] * 2)
+        verifiers, *parts = split("verifier share", data, [vector] + [self.seed_size] * 2)
         return VerifierShare(self.field, self.field.decode_vec(verifiers), *parts)
 
     def decode_verifier_message(self, data: bytes) -> VerifierMessage:
         """The verifier message behind its encoding."""
-        return VerifierMessage(*_split("verifier message", data, [self.seed_size] * 2))
+        return VerifierMessage(*split("verifier message", data, [self.seed_size] * 2))
 
     def decode_output_share(self, data: bytes) -> OutputShare:
         """The output share behind its encoding."""
@@ -257,7 +262,7 @@ class MessageDecoder:
     def decode_verifier_state(self, data: bytes) -> VerifierState:
         """The verifier state behind its encoding."""
         sizes = [self.output_share_size] + [self.seed_size] * 2
-        gradient, *seeds = _split("verifier state", data, sizes)
+        gradient, *seeds = split("verifier state", data, sizes)
         return VerifierState(self.decode_output_share(gradient), *seeds)
 
     def check_agg_id(self, agg_id: int) -> None:
@@ -280,8 +285,8 @@ class MessageDecoder:
         validate.size("wraparound blind", input_share.wraparound_blind, self.seed_size)
         validate.size("verification blind", input_share.verification_blind, self.seed_size)
         if isinstance(input_share, LeaderShare):
-            validate.size("measurement share", input_share.measurement, self.measurement_len)
-            validate.size("proofs share", input_share.proofs, self.proofs_len)
+            self._check_elements("measurement share", input_share.measurement, self.measurement_len)
+            self._check_elements("proofs share", input_share.proofs, self.proofs_len)
         else:
             validate.size("measurement seed", input_share.measurement_seed, self.seed_size)
             validate.size("proofs seed", input_share.proofs_seed, self.seed_size)
@@ -290,21 +295,27 @@ class MessageDecoder:
         """Refuse verifier shares that are not one of this instance per aggregator."""
         validate.size("verifier shares", verifier_shares, self.shares)
         for share in verifier_shares:
-            validate.size("verifiers", share.verifiers, self.verifiers_len)
+            self._check_elements("verifiers", share.verifiers, self.verifiers_len)
             validate.size("wraparound part", share.wraparound_part, self.seed_size)
             validate.size("verification part", share.verification_part, self.seed_size)
 
     def check_gradients(self, shares: Sequence[OutputShare | AggregateShare]) -> None:
         """Refuse shares of vectors of another dimension with ParameterError."""
         for share in shares:
-            validate.size("share of a vector", share.values, self.dimension)
+            self._check_elements("share of a vector", share.values, self.dimension)
+
+    def _check_elements(self, name: str, values: Elements, length: int) -> None:
+        """Kernels trust the type and the shape of an array, so nothing else may reach them."""
+        validate.size(name, values, length)
+        if values.dtype != self.field.dtype or values.ndim != 1:
+            raise ParameterError(f"{name}: an array of {values.dtype}, not of {self.field.name}")
 
     def _decode_gradient(self, what: str, data: bytes) -> Elements:
-        return self.field.decode_vec(*_split(what, data, [self.output_share_size]))
+        return self.field.decode_vec(*split(what, data, [self.output_share_size]))
 
 
-def _split(what: str, data: bytes, sizes: list[int]) -> list[bytes]:
-    """Cut bytes into pieces of known sizes; nothing may be missing or left over."""
+def split(what: str, data: B, sizes: list[int]) -> list[B]:
+    """Cut bytes, or a view of them, into pieces of known sizes; nothing may be left over."""
     if len(data) != sum(sizes):
         raise DecodeError(f"{what}: {len(data)} bytes, expected {sum(sizes)}")
     ends = list(accumulate(sizes))

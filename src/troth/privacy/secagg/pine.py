@@ -12,7 +12,7 @@ randomness is an argument, and inputs are never changed in place.
 """
 
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Self
 
 import numpy as np
@@ -20,17 +20,12 @@ import numpy.typing as npt
 
 from troth.errors import ReportRejected
 from troth.privacy.secagg import validate
-from troth.privacy.secagg.circuits import NormEquality, Validity
+from troth.privacy.secagg.circuits import Statement, Validity
 from troth.privacy.secagg.derivation import Derivation
-from troth.privacy.secagg.encoding import (
-    checked_integers,
-    decode_sum,
-    dequantise,
-    encode_prefix,
-    quantise,
-)
-from troth.privacy.secagg.field import Elements, Integers
+from troth.privacy.secagg.encoding import decode_sum, dequantise
+from troth.privacy.secagg.field import Elements
 from troth.privacy.secagg.flp import Flp, split_rows
+from troth.privacy.secagg.kernels import CLEAR, Kernels
 from troth.privacy.secagg.messages import (
     AggregateShare,
     InputShare,
@@ -43,8 +38,9 @@ from troth.privacy.secagg.messages import (
     VerifierState,
 )
 from troth.privacy.secagg.parameters import Parameters, checked_parameters
+from troth.privacy.secagg.selection import Choice, select
 from troth.privacy.secagg.sharing import NONCE_SIZE, share_encoded
-from troth.privacy.secagg.wraparound import encode_results, run_checks
+from troth.privacy.secagg.wraparound import encode_results
 
 
 class Pine(MessageDecoder):
@@ -68,9 +64,13 @@ class Pine(MessageDecoder):
         proofs_norm_equality: The same for the norm-equality circuit.
         alpha: How many times the norm bound an honest wraparound result may reach; ``None``:
             8.7. Fixed in the HMAC variants.
+        kernels: What handles whole vectors: ``clear`` (NumPy), ``fast`` (compiled; Field128 has
+            none and stays clear) or ``auto`` (fast from a dimension on that is worth it). The
+            bytes are the same.
 
     Attributes:
         parameters: All of the above, resolved, with what follows from them.
+        kernels_used: ``clear`` or ``fast``.
         RAND_SIZE: Bytes of randomness that :meth:`shard` takes.
         NONCE_SIZE: Bytes of a nonce.
         VERIFY_KEY_SIZE: Bytes of a verify key.
@@ -101,6 +101,7 @@ class Pine(MessageDecoder):
         proofs: int | None = None,
         proofs_norm_equality: int | None = None,
         alpha: float | None = None,
+        kernels: Choice = "auto",
     ) -> None:
         parameters = checked_parameters(
             variant,
@@ -116,7 +117,7 @@ class Pine(MessageDecoder):
             proofs_norm_equality=proofs_norm_equality,
             alpha=alpha,
         )
-        self._assemble(parameters)
+        self._assemble(parameters, select(kernels, parameters.field, parameters.dimension))
 
     @classmethod
     def _unchecked(cls, parameters: Parameters) -> Self:
@@ -126,14 +127,15 @@ class Pine(MessageDecoder):
         what makes a report sound.
         """
         pine = cls.__new__(cls)
-        pine._assemble(parameters)  # noqa: SLF001  # a constructor of this very class
+        pine._assemble(parameters, CLEAR)  # noqa: SLF001  # a constructor of this very class
         return pine
 
-    def _assemble(self, parameters: Parameters) -> None:
+    def _assemble(self, parameters: Parameters, kernels: Kernels) -> None:
         self.parameters = parameters
-        norm_equality = Flp(NormEquality(parameters), parameters.proofs_norm_equality)
+        self.kernels = kernels
+        norm_equality = kernels.norm_equality(parameters)
         validity = Flp(Validity(parameters), parameters.proofs)
-        self.derive = Derivation(self.parameters, (norm_equality, validity))
+        self.derive = Derivation(parameters, (norm_equality, validity), kernels)
         super().__init__(
             field=parameters.field,
             shares=parameters.shares,
@@ -143,6 +145,7 @@ class Pine(MessageDecoder):
             proofs_len=sum(flp.proofs * flp.proof_len for flp in self.derive.flps),
             verifiers_len=sum(flp.proofs * flp.verifier_len for flp in self.derive.flps),
         )
+        self.kernels_used = kernels.name
         self.RAND_SIZE = parameters.rand_size
         self.VERIFY_KEY_SIZE = self.seed_size
         self.wr_check_bound = parameters.wr_check_bound
@@ -172,7 +175,8 @@ class Pine(MessageDecoder):
                 ``rand``.
             ParameterError: A wrong length of measurement, nonce or rand.
         """
-        return self._shard(quantise(self.parameters, measurement), nonce, rand)
+        prefix = self.kernels.prefix_of_floats(self.parameters, measurement)
+        return self._shard(prefix, nonce, rand)
 
     def shard_integers(
         self, vector: npt.ArrayLike, nonce: bytes, rand: bytes
@@ -191,12 +195,12 @@ class Pine(MessageDecoder):
             EncodingError: As :meth:`shard`; also, entries that are not integers.
             ParameterError: As :meth:`shard`.
         """
-        return self._shard(checked_integers(self.parameters, vector), nonce, rand)
+        prefix = self.kernels.prefix_of_integers(self.parameters, vector)
+        return self._shard(prefix, nonce, rand)
 
     def _shard(
-        self, vector: Integers, nonce: bytes, rand: bytes
+        self, prefix: Elements, nonce: bytes, rand: bytes
     ) -> tuple[PublicShare, list[InputShare]]:
-        prefix = encode_prefix(self.parameters, vector)
         return share_encoded(
             self.derive, prefix, nonce, rand, partial(encode_results, self.parameters)
         )
@@ -251,14 +255,13 @@ class Pine(MessageDecoder):
 
         # The own parts are computed, not believed; if they differ from the client's claim, so
         # do the seeds, and the message will not match the state.
-        derive = self.derive
-        prefix = measurement[: self.parameters.prefix_len]
-        wraparound_part = derive.wraparound_part(
-            input_share.wraparound_blind, agg_id, nonce, prefix
-        )
-        verification_part = derive.verification_part(
-            input_share.verification_blind, agg_id, nonce, measurement
-        )
+        derive, parameters = self.derive, self.parameters
+        blinds = (input_share.wraparound_blind, input_share.verification_blind)
+        commitment = derive.commitment(blinds, agg_id, nonce)
+        commitment.absorb_prefix(measurement[: parameters.prefix_len])
+        commitment.absorb_claims(measurement[parameters.prefix_len :])
+        wraparound_part = commitment.wraparound_part()
+        verification_part = commitment.verification_part()
         wraparound_seed = derive.wraparound_seed(
             _with_own(public_share.wraparound_parts, agg_id, wraparound_part)
         )
@@ -266,12 +269,11 @@ class Pine(MessageDecoder):
             _with_own(public_share.verification_parts, agg_id, verification_part)
         )
 
-        gradient = measurement[: self.dimension]
+        gradient, bits = measurement[: self.dimension], measurement[self.dimension :]
         signs = derive.wraparound_checks(wraparound_seed)
-        results = run_checks(self.parameters, signs, gradient)
-        complete = np.concatenate([measurement, results])
+        statement = Statement(gradient, bits, self.kernels.run_checks(parameters, signs, gradient))
         verifiers = [
-            flp.query(complete, rows, points, joint, self.shares)
+            flp.query(statement, rows, points, joint, self.shares)
             for flp, rows, points, joint in zip(
                 derive.flps,
                 split_rows(proofs, [(flp.proofs, flp.proof_len) for flp in derive.flps]),
@@ -382,7 +384,8 @@ class Pine(MessageDecoder):
         self.check_gradients([agg_share, out_share])
         validate.integer("weight", weight, 1, self.field.modulus - 1)
         weighted = out_share.values if weight == 1 else self.field.mul(out_share.values, weight)
-        return AggregateShare(self.field, self.field.add(agg_share.values, weighted))
+        total = self.kernels.add(self.field, agg_share.values, weighted)
+        return AggregateShare(self.field, total)
 
     def merge(self, agg_shares: Sequence[AggregateShare]) -> AggregateShare:
         """Add sums over separate reports, all of one aggregator (or all of one set of reports).
@@ -391,10 +394,12 @@ class Pine(MessageDecoder):
             ParameterError: A wrong length.
         """
         self.check_gradients(agg_shares)
-        total = self.field.zeros(self.dimension)
-        for share in agg_shares:
-            total = self.field.add(total, share.values)
-        return AggregateShare(self.field, total)
+        if not agg_shares:
+            return self.agg_init()
+        return AggregateShare(
+            self.field,
+            reduce(partial(self.kernels.add, self.field), [s.values for s in agg_shares]),
+        )
 
     def unshard(
         self, agg_shares: Sequence[AggregateShare], num_measurements: int
@@ -432,7 +437,8 @@ class Pine(MessageDecoder):
         if isinstance(input_share, LeaderShare):
             return input_share.measurement, input_share.proofs
         stream = self.derive.measurement_share(input_share.measurement_seed, agg_id)
-        measurement = stream.next_vec(self.field, self.measurement_len)
+        measurement = self.field.zeros(self.measurement_len)
+        self.kernels.sample(stream, self.field, measurement)
         return measurement, self.derive.proof_shares(input_share.proofs_seed, agg_id)
 
     def _total(self, agg_shares: Sequence[AggregateShare], num_measurements: int) -> Elements:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from troth.privacy.secagg import validate
+from troth.privacy.secagg.circuits import Statement
 from troth.privacy.secagg.derivation import Derivation
-from troth.privacy.secagg.field import Elements, Field, Integers
+from troth.privacy.secagg.field import Elements, Integers
 from troth.privacy.secagg.messages import HelperShare, InputShare, LeaderShare, PublicShare
-from troth.privacy.secagg.wraparound import run_checks
+from troth.privacy.secagg.xof import Xof
 
 NONCE_SIZE = 16
+_AT_ONCE = 1 << 14  # elements of a Helper's share in memory; they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -57,44 +59,45 @@ def share_encoded(
     helpers, leader = _split_rand(rand, parameters.shares, parameters.seed_size)
     seeds_of: list[_LeaderSeeds | HelperShare] = [leader, *helpers]
 
+    commitments = [
+        derive.commitment((seeds.wraparound_blind, seeds.verification_blind), agg_id, nonce)
+        for agg_id, seeds in enumerate(seeds_of)
+    ]
+    leader_share = field.zeros(parameters.measurement_len)
+    leader_prefix, leader_claims = leader_share[:prefix_len], leader_share[prefix_len:]
+
     # The wraparound checks depend on a commitment to gradient and norm bits. So the Helpers'
     # streams are read twice: first the shares of those, then the shares of the claimed results.
     streams = [
         derive.measurement_share(helper.measurement_seed, agg_id)
         for agg_id, helper in enumerate(helpers, 1)
     ]
-    prefix_shares = _share(field, prefix, [xof.next_vec(field, prefix_len) for xof in streams])
-    wraparound_parts = tuple(
-        derive.wraparound_part(seeds.wraparound_blind, agg_id, nonce, share)
-        for agg_id, (seeds, share) in enumerate(zip(seeds_of, prefix_shares, strict=True))
-    )
+    leader_prefix[:] = prefix
+    for stream, commitment in zip(streams, commitments[1:], strict=True):
+        _take_off(derive, leader_prefix, stream, commitment.absorb_prefix)
+    commitments[0].absorb_prefix(leader_prefix)
+    wraparound_parts = tuple(commitment.wraparound_part() for commitment in commitments)
     signs = derive.wraparound_checks(derive.wraparound_seed(wraparound_parts))
-    results = run_checks(parameters, signs, prefix[: parameters.dimension])
-    claims = claim_results(field.to_signed(results))
-    claim_shares = _share(field, claims, [xof.next_vec(field, len(claims)) for xof in streams])
+    gradient, norm_bits = prefix[: parameters.dimension], prefix[parameters.dimension :]
+    results = derive.kernels.run_checks(parameters, signs, gradient)
 
-    measurement_shares = [
-        np.concatenate(pieces) for pieces in zip(prefix_shares, claim_shares, strict=True)
-    ]
-    verification_parts = tuple(
-        derive.verification_part(seeds.verification_blind, agg_id, nonce, share)
-        for agg_id, (seeds, share) in enumerate(zip(seeds_of, measurement_shares, strict=True))
-    )
+    leader_claims[:] = claims = claim_results(field.to_signed(results))
+    for stream, commitment in zip(streams, commitments[1:], strict=True):
+        _take_off(derive, leader_claims, stream, commitment.absorb_claims)
+    commitments[0].absorb_claims(leader_claims)
+    verification_parts = tuple(commitment.verification_part() for commitment in commitments)
+
     joint_randomness = derive.joint_randomness(derive.verification_seed(verification_parts))
-    proofs = _prove(derive, [prefix, claims, results], leader.prove_seed, joint_randomness)
-    proof_shares = _share(
-        field,
-        proofs,
-        [derive.proof_shares(seeds.proofs_seed, agg_id) for agg_id, seeds in enumerate(helpers, 1)],
-    )
-    leader_share = LeaderShare(
-        field,
-        measurement_shares[0],
-        proof_shares[0],
-        leader.wraparound_blind,
-        leader.verification_blind,
-    )
-    return PublicShare(wraparound_parts, verification_parts), [leader_share, *helpers]
+    statement = Statement(gradient, np.concatenate([norm_bits, claims]), results)
+    leader_proofs = _prove(derive, statement, leader.prove_seed, joint_randomness)
+    for agg_id, helper in enumerate(helpers, 1):
+        leader_proofs = field.sub(leader_proofs, derive.proof_shares(helper.proofs_seed, agg_id))
+    return PublicShare(wraparound_parts, verification_parts), [
+        LeaderShare(
+            field, leader_share, leader_proofs, leader.wraparound_blind, leader.verification_blind
+        ),
+        *helpers,
+    ]
 
 
 def _split_rand(rand: bytes, shares: int, seed_size: int) -> tuple[list[HelperShare], _LeaderSeeds]:
@@ -104,24 +107,31 @@ def _split_rand(rand: bytes, shares: int, seed_size: int) -> tuple[list[HelperSh
     return helpers, _LeaderSeeds(*seeds[cut:])
 
 
-def _share(field: Field, vector: Elements, helper_shares: list[Elements]) -> list[Elements]:
-    """The Leader's share is what the Helpers' shares leave; it comes first."""
-    leader_share = vector
-    for share in helper_shares:
-        leader_share = field.sub(leader_share, share)
-    return [leader_share, *helper_shares]
+def _take_off(
+    derive: Derivation, leader: Elements, stream: Xof, absorb: Callable[[Elements], None]
+) -> None:
+    """Draw a Helper's share, commit to it, take it off the Leader's share *in place*.
+
+    The Leader's share is what all Helpers' shares leave. A Helper's is never kept whole.
+    """
+    field = derive.parameters.field
+    for start in range(0, len(leader), _AT_ONCE):
+        piece = leader[start : start + _AT_ONCE]
+        share = field.zeros(len(piece))
+        derive.kernels.sample(stream, field, share)
+        absorb(share)
+        derive.kernels.subtract(field, piece, share)
 
 
 def _prove(
     derive: Derivation,
-    pieces: Sequence[Elements],
+    statement: Statement,
     prove_seed: bytes,
     joint_randomness: Sequence[Elements],
 ) -> Elements:
     """All proofs of both circuits, in the order of the wire, in one vector."""
-    measurement = np.concatenate(pieces)
     proofs = [
-        flp.prove(measurement, rand, joint)
+        flp.prove(statement, rand, joint)
         for flp, rand, joint in zip(
             derive.flps, derive.prove_randomness(prove_seed), joint_randomness, strict=True
         )

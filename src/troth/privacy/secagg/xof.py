@@ -14,14 +14,17 @@ from Crypto.Hash import TurboSHAKE128
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
 from troth.errors import ParameterError
-from troth.privacy.secagg.field import Elements, Field
+from troth.privacy.secagg.field import Buffer, Elements, Field
 
 _BLOCK = 16
 _COUNTERS = 1 << 64
+_ZEROS = memoryview(bytes(1 << 16))  # a keystream is the encryption of zeros, so many at a time
 
 
 class Xof(ABC):
     """A stream of pseudorandom bytes; as in draft-irtf-cfrg-vdaf-11, ``poc/vdaf_poc/xof.py``.
+
+    A long binder may also follow in pieces, through :meth:`absorb`, until the first byte is read.
 
     Raises:
         ParameterError: The seed has another length than ``SEED_SIZE``, or the tag over 255 bytes.
@@ -29,20 +32,53 @@ class Xof(ABC):
 
     SEED_SIZE: ClassVar[int]
 
-    def __init__(self, seed: bytes, dst: bytes, binder: bytes) -> None:
+    def __init__(self, seed: bytes, dst: bytes, binder: Buffer) -> None:
         if len(seed) != self.SEED_SIZE:
             raise ParameterError(f"XOF seed has {len(seed)} bytes, expected {self.SEED_SIZE}")
         if len(dst) > 255:
             raise ParameterError(f"XOF tag has {len(dst)} bytes, at most 255 are allowed")
-        self._start(seed, bytes([len(dst)]) + dst, binder)
+        self._reading = False
+        self._start(seed, bytes([len(dst)]) + dst)
+        self._absorb(binder)
+
+    def absorb(self, piece: Buffer) -> None:
+        """Take in the next piece of the binder.
+
+        Raises:
+            ParameterError: The stream has been read already.
+        """
+        if self._reading:
+            raise ParameterError("an XOF cannot absorb any more once it has been read")
+        self._absorb(piece)
+
+    def read_into(self, out: memoryview) -> None:
+        """Fill a buffer of bytes with the next bytes of the stream."""
+        if not self._reading:
+            self._reading = True
+            self._turn()
+        self._fill(out)
 
     @abstractmethod
-    def _start(self, seed: bytes, prefixed_dst: bytes, binder: bytes) -> None:
-        """Absorb everything that the output depends on."""
+    def _start(self, seed: bytes, prefixed_dst: bytes) -> None:
+        """Take in seed and tag."""
 
     @abstractmethod
+    def _absorb(self, piece: Buffer) -> None:
+        """Take in more of the binder."""
+
+    @abstractmethod
+    def _turn(self) -> None:
+        """Go from taking in to giving out."""
+
+    @abstractmethod
+    def _fill(self, out: memoryview) -> None:
+        """Fill a buffer with the next bytes."""
+
     def next(self, length: int) -> bytes:
         """The next ``length`` bytes of the stream."""
+        output = bytearray(length)
+        self.read_into(memoryview(output))
+        return bytes(output)
 
     def next_vec(self, field: Field, length: int) -> Elements:
         """The next ``length`` field elements, by rejection sampling.
@@ -72,13 +108,18 @@ class XofTurboShake128(Xof):
 
     SEED_SIZE = 16
 
-    def _start(self, seed: bytes, prefixed_dst: bytes, binder: bytes) -> None:
+    def _start(self, seed: bytes, prefixed_dst: bytes) -> None:
         self._sponge = TurboSHAKE128.new(domain=1)
-        self._sponge.update(prefixed_dst + seed + binder)
+        self._sponge.update(prefixed_dst + seed)
 
-    def next(self, length: int) -> bytes:
-        """The next ``length`` bytes of the stream."""
-        return bytes(self._sponge.read(length))
+    def _absorb(self, piece: Buffer) -> None:
+        self._sponge.update(piece)
+
+    def _turn(self) -> None:
+        """The sponge turns by itself."""
+
+    def _fill(self, out: memoryview) -> None:
+        out[:] = self._sponge.read(len(out))
 
 
 class XofHmacSha256Aes128(Xof):
@@ -90,25 +131,28 @@ class XofHmacSha256Aes128(Xof):
 
     SEED_SIZE = 32
 
-    def _start(self, seed: bytes, prefixed_dst: bytes, binder: bytes) -> None:
-        digest = hmac.digest(seed, prefixed_dst + binder, hashlib.sha256)
+    def _start(self, seed: bytes, prefixed_dst: bytes) -> None:
+        self._mac = hmac.new(seed, prefixed_dst, hashlib.sha256)
+
+    def _absorb(self, piece: Buffer) -> None:
+        self._mac.update(piece)
+
+    def _turn(self) -> None:
+        digest = self._mac.digest()
         self._key, block = digest[:_BLOCK], digest[_BLOCK:]
         self._fixed = block[:8]
-        first = int.from_bytes(block[8:], "big")
-        self._until_wrap = (_COUNTERS - first) * _BLOCK
-        self._keystream = self._from_counter(first)
+        self._keystream = self._from_counter(int.from_bytes(block[8:], "big"))
+
+    def _fill(self, out: memoryview) -> None:
+        while len(out):
+            step = min(len(out), len(_ZEROS), self._until_wrap)
+            self._keystream.update_into(_ZEROS[:step], out[:step])
+            self._until_wrap -= step
+            if not self._until_wrap:
+                self._keystream = self._from_counter(0)
+            out = out[step:]
 
     def _from_counter(self, counter: int) -> CipherContext:
+        self._until_wrap = (_COUNTERS - counter) * _BLOCK
         block = self._fixed + counter.to_bytes(8, "big")
         return Cipher(algorithms.AES128(self._key), modes.CTR(block)).encryptor()
-
-    def next(self, length: int) -> bytes:
-        """The next ``length`` bytes of the stream."""
-        before = min(length, self._until_wrap)
-        output = self._keystream.update(bytes(before))
-        self._until_wrap -= before
-        if before < length:
-            self._keystream = self._from_counter(0)
-            self._until_wrap = _COUNTERS * _BLOCK
-            output += self.next(length - before)
-        return output

@@ -1,0 +1,1 @@
+"""Compiled kernels: exact and fast, with none of the checks that their callers make."""
