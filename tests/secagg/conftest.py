@@ -1,6 +1,7 @@
 """One report played through all steps, for every test of the secure aggregation."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,10 @@ import pytest
 from troth.privacy.secagg.messages import InputShare, OutputShare, PublicShare
 from troth.privacy.secagg.parameters import VARIANTS
 from troth.privacy.secagg.pine import Pine
+from troth.privacy.secagg.xof import Xof, XofHmacSha256Aes128, XofTurboShake128
+
+Measure = Callable[[Callable[[], Any]], tuple[Any, int, int]]
+"""Runs a step: its result, and the bytes that went into and came out of all XOFs meanwhile."""
 
 Play = Callable[[Pine, bytes, bytes, PublicShare, Sequence[InputShare]], list[OutputShare]]
 
@@ -63,3 +68,27 @@ def small(variant: str) -> Pine:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20)
+
+
+@pytest.fixture
+def measure(monkeypatch: pytest.MonkeyPatch) -> Measure:
+    counts = {"_absorb": 0, "_fill": 0}
+
+    def count(xof: type[Xof], name: str) -> None:
+        original = getattr(xof, name)
+
+        def counting(self: Xof, data: bytes | memoryview) -> None:
+            counts[name] += len(data)
+            original(self, data)
+
+        monkeypatch.setattr(xof, name, counting)
+
+    for xof in (XofTurboShake128, XofHmacSha256Aes128):
+        for name in counts:
+            count(xof, name)
+
+    def run(step: Callable[[], Any]) -> tuple[Any, int, int]:
+        counts.update(_absorb=0, _fill=0)
+        return step(), counts["_absorb"], counts["_fill"]
+
+    return run

@@ -274,42 +274,24 @@ def test_small_dimensions_never_load_the_compiler():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_a_report_reads_hashes_and_expands_what_it_must_and_no_more(monkeypatch):
+def test_a_report_reads_hashes_and_expands_what_it_must_and_no_more(measure):
     """Per entry of e bytes: the client expands e, hashes it twice for each share, draws signs."""
     dimension, checks = 1 << 16, 20
     pine = instance(FIELD32, dimension=dimension, kernels="fast")
     rng = np.random.default_rng(5)
     vector, nonce = rng.integers(-1, 2, dimension), rng.bytes(16)
     few = 40_000  # bytes that do not grow with the dimension, or with its square root
-    counts = {"_absorb": 0, "_fill": 0}
-
-    def counting(name):
-        original = getattr(XofHmacSha256Aes128, name)
-
-        def step(self, data):
-            counts[name] += len(data)
-            original(self, data)
-
-        monkeypatch.setattr(XofHmacSha256Aes128, name, step)
-
-    counting("_absorb")
-    counting("_fill")
-
-    def count(step):
-        counts.update(_absorb=0, _fill=0)
-        result = step()
-        return result, counts["_absorb"], counts["_fill"]
 
     share = 4 * dimension
     signs = checks * dimension // 4
-    report, absorbed, given_out = count(
+    report, absorbed, given_out = measure(
         lambda: pine.shard_integers(vector, nonce, rng.bytes(pine.RAND_SIZE))
     )
     assert 4 * share <= absorbed <= 4 * share + few
     assert share + signs <= given_out <= share + signs + few
     public_share, input_shares = report
     for agg_id, expanded in ((0, 0), (1, share)):
-        _, absorbed, given_out = count(
+        _, absorbed, given_out = measure(
             lambda agg_id=agg_id: pine.verify_init(
                 bytes(32), agg_id, nonce, public_share, input_shares[agg_id]
             )

@@ -214,10 +214,13 @@ class _FourByteField(_MachineField):
     dtype = np.dtype(np.uint32)
 
     def add(self, left: Elements, right: Elements | int) -> Elements:
-        return self._reduce(np.add(left, right, dtype=np.uint64))
+        return self.sub(left, self.modulus - right)
 
     def sub(self, left: Elements, right: Elements | int) -> Elements:
-        return self._reduce(np.add(left, self.modulus - right, dtype=np.uint64))
+        # In 32 bits, where q is added back when the difference is below zero. Here alone the
+        # operand may be q, which stands for the zero that add takes the complement of.
+        difference: Elements = left - right
+        return np.where(left < right, difference + self.modulus, difference)
 
     def mul(self, left: Elements, right: Elements | int) -> Elements:
         return self._reduce(np.multiply(left, right, dtype=np.uint64))
@@ -230,8 +233,7 @@ class _FourByteField(_MachineField):
         return self.from_signed(matrix.astype(np.int64) @ vector.astype(np.int64))
 
     def _reduce(self, wide: npt.NDArray[np.uint64]) -> Elements:
-        reduced: Elements = np.remainder(wide, self.modulus).astype(self.dtype)
-        return reduced
+        return np.remainder(wide, self.modulus, out=wide).astype(self.dtype)
 
 
 class _WordField(_MachineField):

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from troth.errors import ReportRejected
 from troth.privacy.secagg import validate
 from troth.privacy.secagg.circuits import Statement, Validity
+from troth.privacy.secagg.cost import Cost, cost
 from troth.privacy.secagg.derivation import Derivation
 from troth.privacy.secagg.encoding import decode_sum, dequantise
 from troth.privacy.secagg.field import Elements
@@ -153,6 +154,10 @@ class Pine(MessageDecoder):
         self.num_bits_for_wr_check = parameters.num_bits_for_wr_check
         self.proof_len = validity.proof_len
         self.proof_len_norm_equality = norm_equality.proof_len
+
+    def cost(self) -> Cost:
+        """What one report of this instance costs: bytes of every message, and operations."""
+        return cost(self.parameters, self, self.derive.flps[0])
 
     # The client
 
