@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from troth.privacy.secagg.messages import InputShare, OutputShare, PublicShare
+from troth.privacy.secagg.messages import InputShare, PublicShare
+from troth.privacy.secagg.outputs import OutputShare
 from troth.privacy.secagg.parameters import VARIANTS
 from troth.privacy.secagg.pine import Pine
 from troth.privacy.secagg.xof import Xof, XofHmacSha256Aes128, XofTurboShake128

@@ -1,7 +1,7 @@
 import pytest
 
 from troth.errors import DecodeError, ParameterError
-from troth.privacy.secagg.messages import OutputShare
+from troth.privacy.secagg.outputs import OutputShare
 from troth.privacy.secagg.pine import Pine
 
 
@@ -107,7 +107,7 @@ def test_shares_of_other_instances_and_indices_are_refused(small, report):
     with pytest.raises(ParameterError, match="verifiers"):
         small.verifier_shares_to_message([report["verifier share"][0], longer])
     short = OutputShare(small.field, small.field.zeros(4))
-    with pytest.raises(ParameterError, match="vector"):
+    with pytest.raises(ParameterError, match="aggregate share"):
         small.agg_update(small.agg_init(), short)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from troth.errors import DecodeError, EncodingError, ParameterError, ReportRejected
 from troth.privacy.secagg.field import Integers
-from troth.privacy.secagg.messages import AggregateShare, InputShare, PublicShare
+from troth.privacy.secagg.messages import InputShare, PublicShare
+from troth.privacy.secagg.outputs import AggregateShare
 from troth.privacy.secagg.pine import Pine
 
 PINE32 = "Pine32HmacSha256Aes128"

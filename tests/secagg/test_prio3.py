@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from troth.errors import EncodingError, ParameterError
-from troth.privacy.secagg.messages import AggregateShare
+from troth.privacy.secagg.outputs import AggregateShare
 from troth.privacy.secagg.parameters import count_calls
 from troth.privacy.secagg.prio3 import Prio3Count, Prio3Histogram, Prio3Sum, Prio3SumVec
 from troth.privacy.secagg.prio3_circuits import cheapest_chunk_length

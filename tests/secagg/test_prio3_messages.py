@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from troth.errors import DecodeError, ParameterError
-from troth.privacy.secagg.messages import OutputShare
+from troth.privacy.secagg.outputs import OutputShare
 from troth.privacy.secagg.prio3 import Prio3Count, Prio3Histogram, Prio3Sum, Prio3SumVec
 from troth.privacy.secagg.prio3_messages import HelperShare, LeaderShare, PublicShare, VerifierShare
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from troth.errors import BlobMissing, DecodeError, ReportRejected
 from troth.ledger.address import Address
-from troth.privacy.secagg.messages import InputShare, OutputShare, VerifierState
+from troth.privacy.secagg.messages import InputShare, VerifierState
+from troth.privacy.secagg.outputs import OutputShare
 from troth.roles.reporting import open_share
 from troth.round.mail import Inbox, Wanted
 from troth.round.messages import (

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from troth.errors import DecodeError, ReportRejected
 from troth.ledger.address import Address
-from troth.privacy.secagg.messages import OutputShare, VerifierShare
+from troth.privacy.secagg.messages import VerifierShare
+from troth.privacy.secagg.outputs import OutputShare
 from troth.round.messages import Envelope, VerifierFile
 from troth.round.study import Study
 from troth.round.transcript import RoundId, bits, delivered_digest, report_nonce, verify_key

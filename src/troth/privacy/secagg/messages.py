@@ -5,31 +5,14 @@ order in which they are declared here, without length prefixes; vectors as in
 :mod:`troth.privacy.secagg.field`. Two messages are equal when their encodings are.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import TypeVar
 
-from troth.errors import DecodeError, ParameterError
+from troth.errors import ParameterError
 from troth.privacy.secagg import validate
+from troth.privacy.secagg.codec import Message, split
 from troth.privacy.secagg.field import Elements, Field
-
-B = TypeVar("B", bytes, memoryview)
-
-
-class Message(ABC):
-    """Anything that one party sends to another, or keeps for itself between two steps."""
-
-    @abstractmethod
-    def encode(self) -> bytes:
-        """The one canonical encoding."""
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.encode() == other.encode()
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.encode()))
+from troth.privacy.secagg.outputs import Outputs, OutputShare
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,32 +105,6 @@ class VerifierMessage(Message):
 
 
 @dataclass(frozen=True, eq=False)
-class OutputShare(Message):
-    """An aggregator's share of one accepted vector."""
-
-    field: Field
-    values: Elements
-    """Shape (dimension,)."""
-
-    def encode(self) -> bytes:
-        """The vector."""
-        return self.field.encode_vec(self.values)
-
-
-@dataclass(frozen=True, eq=False)
-class AggregateShare(Message):
-    """An aggregator's share of a sum of accepted vectors."""
-
-    field: Field
-    values: Elements
-    """Shape (dimension,)."""
-
-    def encode(self) -> bytes:
-        """The vector."""
-        return self.field.encode_vec(self.values)
-
-
-@dataclass(frozen=True, eq=False)
 class VerifierState(Message):
     """What an aggregator keeps until it learns whether a report is valid."""
 
@@ -164,7 +121,7 @@ class VerifierState(Message):
         return b"".join([vector, self.wraparound_seed, self.verification_seed])
 
 
-class MessageDecoder:
+class MessageDecoder(Outputs):
     """Decoders and sizes of one instance's messages; the base of :class:`.pine.Pine`.
 
     Every decoder raises :class:`~troth.errors.DecodeError` on bytes of another length, and on
@@ -182,8 +139,7 @@ class MessageDecoder:
         proofs_len: int,
         verifiers_len: int,
     ) -> None:
-        self.field = field
-        self.shares = shares
+        super().__init__(field, shares, dimension)
         self.seed_size = seed_size
         self.dimension = dimension
         self.measurement_len = measurement_len
@@ -204,11 +160,6 @@ class MessageDecoder:
     def verifier_message_size(self) -> int:
         """Bytes of an encoded verifier message."""
         return 2 * self.seed_size
-
-    @property
-    def output_share_size(self) -> int:
-        """Bytes of an encoded output share, and of an aggregate share."""
-        return self.dimension * self.field.encoded_size
 
     @property
     def verifier_state_size(self) -> int:
@@ -251,23 +202,11 @@ class MessageDecoder:
         """The verifier message behind its encoding."""
         return VerifierMessage(*split("verifier message", data, [self.seed_size] * 2))
 
-    def decode_output_share(self, data: bytes) -> OutputShare:
-        """The output share behind its encoding."""
-        return OutputShare(self.field, self._decode_gradient("output share", data))
-
-    def decode_aggregate_share(self, data: bytes) -> AggregateShare:
-        """The aggregate share behind its encoding."""
-        return AggregateShare(self.field, self._decode_gradient("aggregate share", data))
-
     def decode_verifier_state(self, data: bytes) -> VerifierState:
         """The verifier state behind its encoding."""
         sizes = [self.output_share_size] + [self.seed_size] * 2
         gradient, *seeds = split("verifier state", data, sizes)
         return VerifierState(self.decode_output_share(gradient), *seeds)
-
-    def check_agg_id(self, agg_id: int) -> None:
-        """Refuse an aggregator index outside 0 … shares − 1 with ParameterError."""
-        validate.integer("agg_id", agg_id, 0, self.shares - 1)
 
     def check_public_share(self, public_share: PublicShare) -> None:
         """Refuse a public share made for another instance with ParameterError."""
@@ -285,8 +224,8 @@ class MessageDecoder:
         validate.size("wraparound blind", input_share.wraparound_blind, self.seed_size)
         validate.size("verification blind", input_share.verification_blind, self.seed_size)
         if isinstance(input_share, LeaderShare):
-            self._check_elements("measurement share", input_share.measurement, self.measurement_len)
-            self._check_elements("proofs share", input_share.proofs, self.proofs_len)
+            self.check_elements("measurement share", input_share.measurement, self.measurement_len)
+            self.check_elements("proofs share", input_share.proofs, self.proofs_len)
         else:
             validate.size("measurement seed", input_share.measurement_seed, self.seed_size)
             validate.size("proofs seed", input_share.proofs_seed, self.seed_size)
@@ -295,28 +234,6 @@ class MessageDecoder:
         """Refuse verifier shares that are not one of this instance per aggregator."""
         validate.size("verifier shares", verifier_shares, self.shares)
         for share in verifier_shares:
-            self._check_elements("verifiers", share.verifiers, self.verifiers_len)
+            self.check_elements("verifiers", share.verifiers, self.verifiers_len)
             validate.size("wraparound part", share.wraparound_part, self.seed_size)
             validate.size("verification part", share.verification_part, self.seed_size)
-
-    def check_gradients(self, shares: Sequence[OutputShare | AggregateShare]) -> None:
-        """Refuse shares of vectors of another dimension with ParameterError."""
-        for share in shares:
-            self._check_elements("share of a vector", share.values, self.dimension)
-
-    def _check_elements(self, name: str, values: Elements, length: int) -> None:
-        """Kernels trust the type and the shape of an array, so nothing else may reach them."""
-        validate.size(name, values, length)
-        if values.dtype != self.field.dtype or values.ndim != 1:
-            raise ParameterError(f"{name}: an array of {values.dtype}, not of {self.field.name}")
-
-    def _decode_gradient(self, what: str, data: bytes) -> Elements:
-        return self.field.decode_vec(*split(what, data, [self.output_share_size]))
-
-
-def split(what: str, data: B, sizes: list[int]) -> list[B]:
-    """Cut bytes, or a view of them, into pieces of known sizes; nothing may be left over."""
-    if len(data) != sum(sizes):
-        raise DecodeError(f"{what}: {len(data)} bytes, expected {sum(sizes)}")
-    ends = list(accumulate(sizes))
-    return [data[end - size : end] for end, size in zip(ends, sizes, strict=True)]

@@ -12,7 +12,7 @@ randomness is an argument, and inputs are never changed in place.
 """
 
 from collections.abc import Sequence
-from functools import partial, reduce
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -28,16 +28,15 @@ from troth.privacy.secagg.field import Elements
 from troth.privacy.secagg.flp import Flp, split_rows
 from troth.privacy.secagg.kernels import CLEAR, Kernels
 from troth.privacy.secagg.messages import (
-    AggregateShare,
     InputShare,
     LeaderShare,
     MessageDecoder,
-    OutputShare,
     PublicShare,
     VerifierMessage,
     VerifierShare,
     VerifierState,
 )
+from troth.privacy.secagg.outputs import AggregateShare, OutputShare
 from troth.privacy.secagg.parameters import Parameters, checked_parameters
 from troth.privacy.secagg.selection import Choice, select
 from troth.privacy.secagg.sharing import NONCE_SIZE, share_encoded
@@ -374,10 +373,6 @@ class Pine(MessageDecoder):
 
     # The sum
 
-    def agg_init(self) -> AggregateShare:
-        """The share of an empty sum."""
-        return AggregateShare(self.field, self.field.zeros(self.dimension))
-
     def agg_update(
         self, agg_share: AggregateShare, out_share: OutputShare, weight: int = 1
     ) -> AggregateShare:
@@ -386,25 +381,10 @@ class Pine(MessageDecoder):
         Raises:
             ParameterError: A wrong length, or a weight outside 1 … q − 1.
         """
-        self.check_gradients([agg_share, out_share])
+        self.check_outputs([agg_share, out_share])
         validate.integer("weight", weight, 1, self.field.modulus - 1)
         weighted = out_share.values if weight == 1 else self.field.mul(out_share.values, weight)
-        total = self.kernels.add(self.field, agg_share.values, weighted)
-        return AggregateShare(self.field, total)
-
-    def merge(self, agg_shares: Sequence[AggregateShare]) -> AggregateShare:
-        """Add sums over separate reports, all of one aggregator (or all of one set of reports).
-
-        Raises:
-            ParameterError: A wrong length.
-        """
-        self.check_gradients(agg_shares)
-        if not agg_shares:
-            return self.agg_init()
-        return AggregateShare(
-            self.field,
-            reduce(partial(self.kernels.add, self.field), [s.values for s in agg_shares]),
-        )
+        return AggregateShare(self.field, self._add(agg_share.values, weighted))
 
     def unshard(
         self, agg_shares: Sequence[AggregateShare], num_measurements: int
@@ -436,6 +416,9 @@ class Pine(MessageDecoder):
         return decode_sum(self.parameters, self._total(agg_shares, num_measurements))
 
     # Steps of the above
+
+    def _add(self, left: Elements, right: Elements) -> Elements:
+        return self.kernels.add(self.field, left, right)
 
     def _expand(self, agg_id: int, input_share: InputShare) -> tuple[Elements, Elements]:
         """The shares of measurement and proofs that an input share stands for."""

@@ -18,7 +18,7 @@ from troth.errors import ParameterError, ReportRejected
 from troth.privacy.secagg import validate
 from troth.privacy.secagg.field import Elements
 from troth.privacy.secagg.flp import Flp
-from troth.privacy.secagg.messages import AggregateShare, OutputShare
+from troth.privacy.secagg.outputs import AggregateShare, OutputShare
 from troth.privacy.secagg.prio3_circuits import (
     Count,
     EncodingCircuit,
@@ -252,10 +252,6 @@ class Prio3(Prio3Decoder, Generic[MeasurementT, ResultT]):
 
     # The sum
 
-    def agg_init(self) -> AggregateShare:
-        """The share of an empty sum."""
-        return AggregateShare(self.field, self.field.zeros(self.shape.output_len))
-
     def agg_update(self, agg_share: AggregateShare, out_share: OutputShare) -> AggregateShare:
         """Add one accepted measurement; run by each aggregator.
 
@@ -264,16 +260,6 @@ class Prio3(Prio3Decoder, Generic[MeasurementT, ResultT]):
         """
         self.check_outputs([agg_share, out_share])
         return AggregateShare(self.field, self.field.add(agg_share.values, out_share.values))
-
-    def merge(self, agg_shares: Sequence[AggregateShare]) -> AggregateShare:
-        """Add sums over separate reports, all of one aggregator (or all of one set of reports).
-
-        Raises:
-            ParameterError: A wrong length.
-        """
-        self.check_outputs(agg_shares)
-        values = (share.values for share in agg_shares)
-        return AggregateShare(self.field, reduce(self.field.add, values, self.agg_init().values))
 
     def unshard(self, agg_shares: Sequence[AggregateShare], num_measurements: int) -> ResultT:
         """The exact result over all measurements; run by whoever has all aggregate shares.

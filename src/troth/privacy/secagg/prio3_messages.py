@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from troth.errors import ParameterError
 from troth.privacy.secagg import validate
+from troth.privacy.secagg.codec import Message, split
 from troth.privacy.secagg.field import Elements, Field
-from troth.privacy.secagg.messages import AggregateShare, Message, OutputShare, split
+from troth.privacy.secagg.outputs import Outputs, OutputShare
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +122,7 @@ class MessageShape:
     output_len: int
 
 
-class Prio3Decoder:
+class Prio3Decoder(Outputs):
     """Decoders and sizes of one instance's messages; the base of :class:`.prio3.Prio3`.
 
     Every decoder raises :class:`~troth.errors.DecodeError` on bytes of another length, and on
@@ -129,9 +130,8 @@ class Prio3Decoder:
     """
 
     def __init__(self, shape: MessageShape) -> None:
+        super().__init__(shape.field, shape.shares, shape.output_len)
         self.shape = shape
-        self.field = shape.field
-        self.shares = shape.shares
 
     @property
     def public_share_size(self) -> int:
@@ -147,11 +147,6 @@ class Prio3Decoder:
     def verifier_message_size(self) -> int:
         """Bytes of an encoded verifier message."""
         return self.shape.binding_size
-
-    @property
-    def output_share_size(self) -> int:
-        """Bytes of an encoded output share, and of an aggregate share."""
-        return self._bytes(self.shape.output_len)
 
     @property
     def verifier_state_size(self) -> int:
@@ -185,23 +180,11 @@ class Prio3Decoder:
         """The verifier message behind its encoding."""
         return VerifierMessage(*split("verifier message", data, [self.shape.binding_size]))
 
-    def decode_output_share(self, data: bytes) -> OutputShare:
-        """The output share behind its encoding."""
-        return OutputShare(self.field, self._decode_output("output share", data))
-
-    def decode_aggregate_share(self, data: bytes) -> AggregateShare:
-        """The aggregate share behind its encoding."""
-        return AggregateShare(self.field, self._decode_output("aggregate share", data))
-
     def decode_verifier_state(self, data: bytes) -> VerifierState:
         """The verifier state behind its encoding."""
         sizes = [self.output_share_size, self.shape.binding_size]
         output, seed = split("verifier state", data, sizes)
         return VerifierState(self.decode_output_share(output), seed)
-
-    def check_agg_id(self, agg_id: int) -> None:
-        """Refuse an aggregator index outside 0 … shares − 1 with ParameterError."""
-        validate.integer("agg_id", agg_id, 0, self.shares - 1)
 
     def check_public_share(self, public_share: PublicShare) -> None:
         """Refuse a public share made for another instance with ParameterError."""
@@ -217,8 +200,9 @@ class Prio3Decoder:
             raise ParameterError(f"aggregator {agg_id} takes a {expected.__name__}")
         validate.size("blind", input_share.blind, self.shape.binding_size)
         if isinstance(input_share, LeaderShare):
-            validate.size("measurement share", input_share.measurement, self.shape.measurement_len)
-            validate.size("proofs share", input_share.proofs, self.shape.proofs_len)
+            shape = self.shape
+            self.check_elements("measurement share", input_share.measurement, shape.measurement_len)
+            self.check_elements("proofs share", input_share.proofs, shape.proofs_len)
         else:
             validate.size("measurement seed", input_share.measurement_seed, self.shape.seed_size)
             validate.size("proofs seed", input_share.proofs_seed, self.shape.seed_size)
@@ -227,13 +211,8 @@ class Prio3Decoder:
         """Refuse verifier shares that are not one of this instance per aggregator."""
         validate.size("verifier shares", verifier_shares, self.shares)
         for share in verifier_shares:
-            validate.size("verifiers", share.verifiers, self.shape.verifiers_len)
+            self.check_elements("verifiers", share.verifiers, self.shape.verifiers_len)
             validate.size("part", share.part, self.shape.binding_size)
-
-    def check_outputs(self, shares: Sequence[OutputShare | AggregateShare]) -> None:
-        """Refuse output or aggregate shares of another length with ParameterError."""
-        for share in shares:
-            validate.size("output or aggregate share", share.values, self.shape.output_len)
 
     def _input_share_sizes(self, agg_id: int) -> list[int]:
         """Bytes of a measurement share (or its seed), of proof shares (or theirs), of a blind."""
@@ -250,6 +229,3 @@ class Prio3Decoder:
 
     def _bytes(self, elements: int) -> int:
         return elements * self.field.encoded_size
-
-    def _decode_output(self, what: str, data: bytes) -> Elements:
-        return self.field.decode_vec(*split(what, data, [self.output_share_size]))
