@@ -237,7 +237,7 @@ def test_unshard_refuses_sums_that_may_wrap_and_missing_shares():
     with pytest.raises(ParameterError, match="aggregate shares"):
         pine.unshard(shares[:1], 1)
     longer = AggregateShare(pine.field, pine.field.zeros(6))
-    with pytest.raises(ParameterError, match="vector"):
+    with pytest.raises(ParameterError, match="aggregate share"):
         pine.unshard_integers([shares[0], longer], 1)
 
 
