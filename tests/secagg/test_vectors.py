@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
+from troth.privacy.hazmat.choice import Choice
 from troth.privacy.secagg.field import FIELD128
 from troth.privacy.secagg.pine import Pine
-from troth.privacy.secagg.selection import Choice
 from troth.privacy.secagg.xof import XofTurboShake128
 
 FILES = (

@@ -217,10 +217,11 @@ class _FourByteField(_MachineField):
         return self.sub(left, self.modulus - right)
 
     def sub(self, left: Elements, right: Elements | int) -> Elements:
-        # In 32 bits, where q is added back when the difference is below zero. Here alone the
-        # operand may be q, which stands for the zero that add takes the complement of.
+        # In 32 bits, where a difference below zero wraps, and 2^32 − q too much comes out. Here
+        # alone the operand may be q, which stands for the zero that add takes the complement of.
         difference: Elements = left - right
-        return np.where(left < right, difference + self.modulus, difference)
+        difference -= (left < right) * np.uint32(2**32 - self.modulus)
+        return difference
 
     def mul(self, left: Elements, right: Elements | int) -> Elements:
         return self._reduce(np.multiply(left, right, dtype=np.uint64))

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from troth.errors import ReportRejected
+from troth.privacy.hazmat.choice import Choice
 from troth.privacy.secagg import validate
 from troth.privacy.secagg.circuits import Statement, Validity
 from troth.privacy.secagg.cost import Cost, cost
@@ -38,7 +39,7 @@ from troth.privacy.secagg.messages import (
 )
 from troth.privacy.secagg.outputs import AggregateShare, OutputShare
 from troth.privacy.secagg.parameters import Parameters, checked_parameters
-from troth.privacy.secagg.selection import Choice, select
+from troth.privacy.secagg.selection import select
 from troth.privacy.secagg.sharing import NONCE_SIZE, share_encoded
 from troth.privacy.secagg.wraparound import encode_results
 

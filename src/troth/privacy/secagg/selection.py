@@ -1,16 +1,12 @@
 """Which version of the whole-vector operations an instance uses, chosen by argument."""
 
-from typing import Literal
-
-from troth.errors import ParameterError
+from troth.privacy.hazmat.choice import Choice, takes_fast
 from troth.privacy.secagg.field import FIELD128, Field
 from troth.privacy.secagg.kernels import CLEAR, Kernels
 
-Choice = Literal["auto", "clear", "fast"]
-
 FAST_FROM = 20_000
-"""Dimension from which ``auto`` is ``fast``: below, loading the compiled code costs more than a
-report (``benchmarks/secagg`` prints both)."""
+"""Dimension from which ``auto`` is ``fast``: there a report takes the clear version several times
+as long, and loading the compiled code (about a second, once) pays off after some dozens."""
 
 
 def select(choice: Choice, field: Field, dimension: int) -> Kernels:
@@ -19,9 +15,7 @@ def select(choice: Choice, field: Field, dimension: int) -> Kernels:
     Raises:
         ParameterError: The choice is none of ``auto``, ``clear``, ``fast``.
     """
-    if choice not in {"auto", "clear", "fast"}:
-        raise ParameterError(f"kernels must be 'auto', 'clear' or 'fast', not {choice!r}")
-    if choice == "clear" or field is FIELD128 or (choice == "auto" and dimension < FAST_FROM):
+    if not takes_fast(choice, dimension, FAST_FROM) or field is FIELD128:
         return CLEAR
     # Loading the compiler takes most of a second, which small dimensions never spend.
     from troth.privacy.hazmat.fast import FAST  # noqa: PLC0415
