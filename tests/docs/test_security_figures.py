@@ -1,9 +1,11 @@
-"""The figures of docs/security.md, C8, are those of the code and those by hand; the vector that it
-warns of is accepted by the proofs of a field that is too small, and `plan` refuses that field."""
+"""The figures of docs/security.md, C2 and C8, are those of the code and those by hand.
+
+The vector that it warns of is accepted in a field that is too small, and `plan` refuses that field.
+What is measured there is counted again by ``tests/secagg/test_measured_soundness.py``."""
 
 import math
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from troth.privacy.inequalities import LEAST_SOUNDNESS
 from troth.privacy.plan import plan
 from troth.privacy.secagg.encoding import to_bits
 from troth.privacy.secagg.field import FIELD32, FIELD40, FIELD64
+from troth.privacy.secagg.parameters import DEFAULT_ALPHA, VARIANTS
 from troth.privacy.secagg.pine import Pine
 from troth.privacy.secagg.sharing import share_encoded
 from troth.privacy.secagg.soundness import EXACT_FIELD, norm_is_exact, soundness
@@ -26,23 +29,55 @@ PROJECT = Path(__file__).resolve().parents[2]
 SECURITY = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
 FLAT = " ".join(SECURITY.split())
 DIMENSION, BOUND = 31, 32_768
-ROW = re.compile(
-    r"^\| (Pine\w+), (\d+) and (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$",
-    re.MULTILINE,
-)
-ROWS = ROW.findall(SECURITY)
 
 
-def instance(variant, proofs, proofs_norm_equality):
-    return Pine(
-        variant,
-        shares=2,
-        dimension=DIMENSION,
-        num_frac_bits=7,
-        l2_norm_bound=BOUND,
-        proofs=proofs,
-        proofs_norm_equality=proofs_norm_equality,
+@dataclass(frozen=True)
+class Row:
+    """One row of the table of parameters and bits, as printed."""
+
+    variant: str
+    proofs: int
+    proofs_norm_equality: int
+    dimension: int
+    bound: int
+    exact: str
+    norm_equality: str
+    validity: str
+    wraparound: str
+    enough: str
+
+    def instance(self):
+        chosen = VARIANTS[self.variant].chooses_proofs
+        return Pine(
+            self.variant,
+            shares=2,
+            dimension=self.dimension,
+            num_frac_bits=7,
+            l2_norm_bound=self.bound,
+            proofs=self.proofs if chosen else None,
+            proofs_norm_equality=self.proofs_norm_equality if chosen else None,
+        )
+
+
+def integer(shown):
+    return int(shown.replace(",", ""))
+
+
+ROWS = [
+    Row(variant, int(proofs), int(norm_equality), integer(dimension), integer(bound), *rest)
+    for variant, proofs, norm_equality, dimension, bound, *rest in re.findall(
+        r"^\| (Pine\w+), (\d+) and (\d+)" + r" \| ([^|]+)" * 7 + r" \|$", SECURITY, re.MULTILINE
     )
+]
+SMALL, LARGE = (
+    next(
+        row
+        for row in ROWS
+        if (row.variant, row.proofs_norm_equality, row.dimension, row.bound)
+        == (f"Pine{size}HmacSha256Aes128", proofs, DIMENSION, BOUND)
+    )
+    for size, proofs in ((32, 3), (64, 2))
+)
 
 
 def pass_probability(modulus, bound, groups):
@@ -60,28 +95,97 @@ def pass_probability(modulus, bound, groups):
     return sum(p for value, p in law.items() if value <= bound or value > modulus - bound)
 
 
-def test_there_is_a_row_for_either_field():
-    assert [row[0] for row in ROWS] == ["Pine32HmacSha256Aes128", "Pine64HmacSha256Aes128"]
+def power(bits):
+    return f"2^-{bits:g}" if bits else "none"
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_the_first_rows_are_the_defaults_of_all_variants():
+    first = ROWS[: len(VARIANTS)]
+    assert {row.variant for row in first} == set(VARIANTS)
+    for row in first:
+        assert row.proofs == VARIANTS[row.variant].proofs
+        assert row.proofs_norm_equality == 1
+        assert norm_is_exact(row.instance().parameters)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
 def test_soundness_figures_follow_from_the_circuits(row):
-    variant, proofs, proofs_norm_equality, fits, norm_equality, validity, wraparound = row
-    parameters = instance(variant, int(proofs), int(proofs_norm_equality)).parameters
+    parameters = row.instance().parameters
     found = soundness(parameters)
-    assert norm_equality == f"2^-{found.norm_equality}"
-    assert validity == f"2^-{found.validity}"
-    assert fits.startswith("yes") == norm_is_exact(parameters)
-    assert wraparound == (f"2^-{found.wraparound:g}" if found.wraparound else "none")
+    assert (parameters.proofs, parameters.proofs_norm_equality) == (
+        row.proofs,
+        row.proofs_norm_equality,
+    )
+    assert row.norm_equality == power(found.norm_equality)
+    assert row.validity == power(found.validity)
+    assert row.wraparound == power(found.wraparound)
+    assert row.exact == ("yes" if norm_is_exact(parameters) else "no")
+    assert row.enough == ("yes" if found.least >= LEAST_SOUNDNESS else "no")
 
 
-def test_the_rows_by_hand():
+def test_two_rows_by_hand():
     """Without the code: 4 and 64 points, 2162 bits, in fields of these moduli."""
-    for row, q in zip(ROWS, (2**32 - 2**20 + 1, 2**64 - 2**32 + 1), strict=True):
-        norm_equality = int(row[2]) * math.log2((q - 4) / 6)
-        validity = -int(row[1]) * math.log2(2164 / q + 126 / (q - 64))
-        for bits, shown in ((norm_equality, row[4]), (validity, row[5])):
-            assert shown == f"2^-{math.floor(10 * bits) / 10}"
+    for row, q in zip((SMALL, LARGE), (2**32 - 2**20 + 1, 2**64 - 2**32 + 1), strict=True):
+        norm_equality = row.proofs_norm_equality * math.log2((q - 4) / 6)
+        validity = -row.proofs * math.log2(2164 / q + 126 / (q - 64))
+        for bits, shown in ((norm_equality, row.norm_equality), (validity, row.validity)):
+            assert shown == power(math.floor(10 * bits) / 10)
+
+
+def test_norm_equality_in_field32_needs_three_proofs_and_four_for_long_vectors():
+    worth = {
+        (row.dimension, row.proofs_norm_equality): (row.norm_equality, row.enough)
+        for row in ROWS
+        if (row.variant, row.bound) == ("Pine32HmacSha256Aes128", 470)
+    }
+    assert worth == {
+        (31, 1): ("2^-29.4", "no"),
+        (31, 2): ("2^-58.8", "no"),
+        (31, 3): ("2^-88.2", "yes"),
+        (1_000_000, 3): ("2^-66", "no"),
+        (1_000_000, 4): ("2^-88", "yes"),
+    }
+    assert "29.4 at d = 31. Two proofs are worth 58.8 bits, three 88.2." in FLAT
+    assert "at a million entries three are worth 66 bits, and four are needed" in FLAT
+
+
+@pytest.mark.parametrize(
+    ("variant", "largest"),
+    [
+        ("Pine32HmacSha256Aes128", 470),
+        ("Pine40HmacSha256Aes128", 7_532),
+        ("Pine64HmacSha256Aes128", 30_854_650),
+    ],
+)
+def test_the_largest_exact_bounds(variant, largest):
+    def exact(bound):
+        row = replace(LARGE, variant=variant, bound=bound)
+        return norm_is_exact(row.instance().parameters)
+
+    assert exact(largest)
+    assert not exact(largest + 1)
+    assert "up to 470 in Field32, 7,532 in Field40 and 30,854,650 in Field64" in FLAT
+
+
+def test_no_honest_wraparound_check_of_few_entries_leaves_its_range():
+    """|z·x| is at most the sum of the entries, and that at most √d·B."""
+    assert math.sqrt(75) < DEFAULT_ALPHA < math.sqrt(76)
+    assert "Up to 75 entries no check can leave its range" in FLAT
+    worst = Pine(
+        "Pine64HmacSha256Aes128",
+        shares=2,
+        dimension=75,
+        num_frac_bits=0,
+        l2_norm_bound=BOUND,
+        num_wr_checks=1,
+        num_wr_successes=1,
+    ).parameters
+    entry = math.isqrt(BOUND**2 // 75)
+    assert 8.6 * BOUND < 75 * entry < worst.wr_check_bound
+    # Hoeffding for coins ±x_i/2, two per entry: 2·exp(−2t²/(2·‖x‖²)) at t = 8.7·‖x‖.
+    tail = math.log2(100 * 2) - DEFAULT_ALPHA**2 * math.log2(math.e)
+    assert -102 < tail < -101
+    assert "below 2^-101 for 100 checks" in FLAT
 
 
 def test_the_least_soundness_is_stated():
@@ -169,7 +273,7 @@ def outputs(pine, vector, claimed, rng):
 def test_in_a_small_field_an_update_of_sixteen_times_the_bound_is_accepted():
     """A limit of these parameters, pinned: the class takes them, as the reference does."""
     rng = np.random.default_rng(1)
-    pine = instance("Pine32HmacSha256Aes128", 5, 3)
+    pine = SMALL.instance()
     q, squared = pine.field.modulus, pine.parameters.sq_norm_bound
     turns = ((pine.wr_check_bound - 1) ** 2 - squared) // q
     entry = math.isqrt(turns * q + squared)
@@ -186,7 +290,7 @@ def test_in_a_small_field_an_update_of_sixteen_times_the_bound_is_accepted():
 @pytest.mark.parametrize("entries", [1, 2, 27])
 def test_in_a_large_enough_field_a_norm_that_wraps_is_rejected(entries):
     rng = np.random.default_rng(1)
-    pine = instance("Pine64HmacSha256Aes128", 2, 2)
+    pine = LARGE.instance()
     vector, claimed = wrapping_vector(pine, entries)
     assert 0 <= claimed <= pine.parameters.sq_norm_bound
     assert (sum(int(x) ** 2 for x in vector) - claimed) == pine.field.modulus
@@ -196,18 +300,21 @@ def test_in_a_large_enough_field_a_norm_that_wraps_is_rejected(entries):
 
 
 def test_the_hospitals_run_the_exact_row_and_plan_refuses_the_other():
-    small, large = ROWS
     design = hospital_design(StudyParameters(), sites=5)
     assert (COLUMNS, design.site_norm_bound) == (DIMENSION, BOUND)
-    assert (design.variant, str(design.proofs), str(design.proofs_norm_equality)) == large[:3]
+    assert (design.variant, design.proofs, design.proofs_norm_equality) == (
+        LARGE.variant,
+        LARGE.proofs,
+        LARGE.proofs_norm_equality,
+    )
+    assert LARGE is ROWS[-2]  # "the last but one"
     assert plan(design).fits
-    variant, proofs, proofs_norm_equality = small[0], int(small[1]), int(small[2])
     refused = plan(
         replace(
             design,
-            variant=variant,
-            proofs=proofs,
-            proofs_norm_equality=proofs_norm_equality,
+            variant=SMALL.variant,
+            proofs=SMALL.proofs,
+            proofs_norm_equality=SMALL.proofs_norm_equality,
         )
     )
     assert [check.name for check in refused.failed] == ["pine_site", "pine_noise", "soundness"]

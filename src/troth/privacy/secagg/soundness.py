@@ -3,13 +3,14 @@
 Three parts must all hold: norm equality, validity, wraparound checks. The bounds, and why they are
 true, stand in ``docs/security.md``, C8; those of the proofs are Theorem 4.3 of Boneh, Boyle,
 Corrigan-Gibbs, Gilboa and Ishai (CRYPTO 2019) with the constants of PINE's circuits. Errors are
-exact fractions. `Pine` does not ask for any of this: it takes what the reference takes.
+exact fractions. `Pine` does not ask for any of this: it takes what the reference takes. Lies that
+pass about as often as the bounds allow are counted in ``tests/secagg/test_measured_soundness.py``.
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
 
-from troth.privacy.secagg.circuits import NormEquality, Validity
+from troth.privacy.secagg.circuits import NormEquality, Statement, Validity
 from troth.privacy.secagg.flp import Circuit, wire_points
 from troth.privacy.secagg.parameters import Parameters
 
@@ -102,7 +103,7 @@ def bits(error: Fraction) -> float:
     return (inverse.bit_length() - 1) / _TENTHS
 
 
-def _query_error(circuit: Circuit) -> Fraction:
+def _query_error(circuit: Circuit[Statement]) -> Fraction:
     """A gadget of degree 2 over P points, queried anywhere but at those points."""
     points = wire_points(circuit.calls)
     return Fraction(2 * (points - 1), circuit.field.modulus - points)
