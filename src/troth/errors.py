@@ -8,6 +8,7 @@
     │   └── TermsError              2   terms that are unreadable or contradict themselves
     ├── DecodeError                 -   bytes that are not the one canonical encoding
     ├── EncodingError               -   a value that an honest party cannot encode
+    │   └── ShareAgain              -   it can, but not with this randomness
     ├── ReportRejected              -   a proof that does not verify, and which check said so
     ├── StorageError                5
     │   ├── BlobMissing             5   nobody serves the bytes of a digest
@@ -67,6 +68,10 @@ class DecodeError(TrothError, ValueError):
 
 class EncodingError(TrothError, ValueError):
     """A value that an honest party cannot encode (NaN, a norm above the bound, …)."""
+
+
+class ShareAgain(EncodingError):  # noqa: N818 - it says what to do
+    """A wraparound check left its range by chance: share the same vector with fresh randomness."""
 
 
 class ReportRejected(TrothError):  # noqa: N818 - the field's word for it (VDAF: "rejected")

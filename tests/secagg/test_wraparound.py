@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from troth.errors import EncodingError
+from troth.errors import ShareAgain
 from troth.privacy.secagg import wraparound
 from troth.privacy.secagg.pine import Pine
 from troth.privacy.secagg.xof import XofHmacSha256Aes128
@@ -49,5 +49,5 @@ def test_results_are_encoded_up_to_their_bounds():
     assert values == [0, 2 * bound - 1, bound - 1, bound, bound - 2]
     assert rows[:, -1].tolist() == [1, 1, 1, 0, 0]
     for outside in (-bound, bound + 1):
-        with pytest.raises(EncodingError, match="fresh rand"):
+        with pytest.raises(ShareAgain, match="fresh rand"):
             wraparound.encode_results(pine.parameters, np.array([0, 0, 0, 0, outside]))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from troth.domain.hashing import digest
-from troth.errors import DecodeError, EncodingError, SealError
+from troth.errors import DecodeError, ShareAgain, SealError
 from troth.ledger.address import Address
 from troth.privacy.secagg.messages import InputShare, PublicShare
 from troth.privacy.secagg.pine import Pine
@@ -90,7 +90,7 @@ def make_report(
         sharer: how the vector is shared; a dishonest reporter of a test brings another one.
 
     Raises:
-        EncodingError: the vector cannot be shared (too long, or sixteen sharings in a row left
+        ShareAgain: the vector cannot be shared (too long, or sixteen sharings in a row left
             the range of the wraparound checks).
     """
     reporter = study.reporters[place]
@@ -117,8 +117,7 @@ def _share(
     for _ in range(_SHARING_TRIES - 1):
         try:
             return sharer(pine, vector, nonce, rand(pine.RAND_SIZE))
-        except EncodingError:
-            # A wraparound check left its range by chance; fresh randomness decides anew.
+        except ShareAgain:
             continue
     return sharer(pine, vector, nonce, rand(pine.RAND_SIZE))
 

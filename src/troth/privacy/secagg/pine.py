@@ -175,9 +175,9 @@ class Pine(MessageDecoder):
             The public share for all aggregators, and one input share for each.
 
         Raises:
-            EncodingError: NaN, infinite or subnormal entries, or a norm above the bound; or,
-                with small probability, a wraparound check out of range: share again, with fresh
-                ``rand``.
+            EncodingError: NaN, infinite or subnormal entries, or a norm above the bound.
+            ShareAgain: With small probability, an EncodingError of this kind: a wraparound check
+                is out of range. Share again, with fresh ``rand``.
             ParameterError: A wrong length of measurement, nonce or rand.
         """
         prefix = self.kernels.prefix_of_floats(self.parameters, measurement)

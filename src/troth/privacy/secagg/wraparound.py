@@ -9,7 +9,7 @@ draft-chen-cfrg-vdaf-pine, ``run_wr_checks`` and ``encode_wr_checks`` (``poc/`` 
 import numpy as np
 import numpy.typing as npt
 
-from troth.errors import EncodingError
+from troth.errors import ShareAgain
 from troth.privacy.secagg.encoding import to_bits
 from troth.privacy.secagg.field import Elements, Integers
 from troth.privacy.secagg.parameters import Parameters
@@ -47,12 +47,12 @@ def encode_results(parameters: Parameters, results: Integers) -> Elements:
         results: The results as signed integers, shape (num_wr_checks,).
 
     Raises:
-        EncodingError: A result is out of range, which honest clients see with small probability:
+        ShareAgain: A result is out of range, which honest clients see with small probability:
             its shifted value has no such bits, whatever ``num_wr_successes`` allows.
     """
     bound = parameters.wr_check_bound
     if np.any((results <= -bound) | (results > bound)):
-        raise EncodingError("a wraparound check is out of range; share again with fresh rand")
+        raise ShareAgain("a wraparound check is out of range; share again with fresh rand")
     rows = to_bits(parameters, results + (bound - 1), parameters.num_bits_for_wr_check)
     # Exactly num_wr_successes success bits may be set, so later successes are not claimed.
     claimed = np.arange(parameters.num_wr_checks) < parameters.num_wr_successes
