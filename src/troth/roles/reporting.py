@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from troth.domain.hashing import digest
-from troth.errors import DecodeError, ShareAgain, SealError
+from troth.errors import DecodeError, SealError, ShareAgain
 from troth.ledger.address import Address
 from troth.privacy.secagg.messages import InputShare, PublicShare
 from troth.privacy.secagg.pine import Pine
