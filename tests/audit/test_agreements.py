@@ -1,17 +1,27 @@
-"""Studies whose proposal and terms do not say one thing, on a real chain."""
+"""Studies whose proposal and terms do not say one thing, and evaluations, on a real chain."""
 
+import json
 import os
 from dataclasses import replace
 
+import jsonschema
 import pytest
 
 from troth.audit.bundle import write_bundle
 from troth.audit.run import audit
 from troth.domain.hashing import digest
-from troth.errors import BlobMissing, BundleFalse
+from troth.errors import BlobMissing, BundleFalse, TermsError
+from troth.learning.model import Model
 from troth.ledger.bindings import study_registry
 from troth.round.agreement import on_chain_terms
-from troth.scenarios.small_study import Shape, small_study
+from troth.scenarios.consortium import Dataset
+from troth.scenarios.small_study import (
+    RECORD_BOUND,
+    Shape,
+    small_evaluation,
+    small_evaluation_terms,
+    small_study,
+)
 from troth.testing.bundle_edits import Edit, read_members
 
 
@@ -114,3 +124,95 @@ def test_a_bundle_without_the_terms_of_an_active_study_is_not_written(small, tmp
     with pytest.raises(BlobMissing):
         outcome(small, tmp_path)
     assert not (tmp_path / "b.troth").exists()
+
+
+COUNTS = ([10, 2, 0, 30], [0, 0, 1, 20], [7, 0, 0, 0])
+
+
+def counts(place, _):
+    return COUNTS[place]
+
+
+@pytest.fixture
+def trained(small):
+    return small, small.run().finals[-1].model_digest
+
+
+def test_counts_are_released_under_noise_and_charged_apart(trained, tmp_path, project):
+    small, model = trained
+    evaluation = small_evaluation(small, model, counts)
+    view = evaluation.run()
+    verdict = outcome(small, tmp_path)
+    training, counted = verdict.studies
+    assert (training.model, training.evaluates, training.counts) == (model, b"", ())
+    assert (counted.model, counted.evaluates) == (b"", model)
+    assert counted.reports_accepted == 3
+    for released, true in zip(counted.counts, (17, 2, 1, 50), strict=True):
+        assert abs(released - true) <= 2 * evaluation.study.terms.secagg.noise_norm_bound
+    blob = small.consortium.store.get(view.finals[0].model_digest, max_size=1000)
+    assert Model.decode(blob).weights.tolist() == list(counted.counts)
+    accounts = {entry.lineage: entry.settled for entry in verdict.lineages}
+    for dataset in evaluation.datasets:
+        assert accounts[dataset.lineage] == counted.nano_rho_spent == 100_000_000
+    for dataset in small.datasets:
+        assert accounts[dataset.lineage] == training.nano_rho_spent != 100_000_000
+    lines = "\n".join(str(claim) for claim in verdict.claims)
+    assert "proved: 1 evaluations: each of a model that its study had made final" in lines
+    assert "not covered: that a site counted right" in lines
+    schema = json.loads((project / "specs/audit-result.schema.json").read_text())
+    jsonschema.validate(verdict.to_json(), schema)
+    terms = json.loads((project / "specs/terms.schema.json").read_text())
+    jsonschema.validate(json.loads(evaluation.study.terms.encode()), terms)
+
+
+def test_without_an_evaluation_the_audit_does_not_speak_of_one(trained, tmp_path):
+    small, _ = trained
+    assert not [claim for claim in outcome(small, tmp_path).claims if "evaluat" in claim.text]
+
+
+def test_stewards_do_not_approve_an_evaluation_of_another_model(trained):
+    small, _ = trained
+    with pytest.raises(TermsError, match="made final"):
+        small_evaluation(small, digest(b"another"), counts)
+
+
+def dishonest(small, **changes):
+    """Terms of an evaluation that careless members put into force, on registered datasets."""
+    consortium = small.consortium
+    holders = consortium.organisations[: len(small.study.sites)]
+    datasets = [consortium.register(site, bytes([9] * 32), RECORD_BOUND, 10**9) for site in holders]
+    terms = small_evaluation_terms(small, changes.pop("datasets", datasets), changes.pop("model"))
+    terms = replace(terms, **changes)
+    consortium.store.put(terms.encode())
+    put_into_force(small, terms.encode(), on_chain_terms(terms))
+    return terms
+
+
+def found(small, tmp_path):
+    with pytest.raises(BundleFalse) as caught:
+        outcome(small, tmp_path)
+    return caught.value.member, caught.value.position
+
+
+def test_an_evaluation_of_a_model_that_was_never_final_is_found(trained, tmp_path):
+    small, _ = trained
+    terms = dishonest(small, model=digest(b"another"))
+    assert found(small, tmp_path) == (f"terms/{terms.digest().hex()}.json", "model.digest")
+
+
+def test_an_evaluation_agreed_before_the_model_was_final_is_found(small, tmp_path):
+    attested = small.run(lambda view: bool(view.current.attestations)).current.attestations
+    (model,) = set(attested.values())
+    terms = dishonest(small, model=model)
+    small.run()
+    assert found(small, tmp_path) == (f"terms/{terms.digest().hex()}.json", "model.digest")
+
+
+def test_an_evaluation_on_what_was_trained_on_is_found(trained, tmp_path):
+    small, model = trained
+    used = [
+        Dataset(bytes.fromhex(site.version[2:]), bytes.fromhex(site.lineage[2:]), RECORD_BOUND)
+        for site in small.study.terms.sites
+    ]
+    terms = dishonest(small, model=model, datasets=used)
+    assert found(small, tmp_path) == (f"terms/{terms.digest().hex()}.json", "sites[0].version")

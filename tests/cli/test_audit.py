@@ -49,6 +49,19 @@ def test_json(troth, made, project):
     jsonschema.validate(found, schema)
 
 
+def test_what_an_evaluation_released_is_shown(troth, project):
+    sample = project / "vectors/bundle/hospitals-small.zip"
+    (found,) = [
+        study
+        for study in json.loads(troth("audit", sample, "--json").out)["studies"]
+        if study["counts"]
+    ]
+    shown = (
+        f"{', '.join(map(str, found['counts']))} for model {found['evaluates'][:18]}, with noise"
+    )
+    assert shown in troth("audit", sample).out
+
+
 @pytest.fixture
 def changed(made, tmp_path):
     """A copy with one byte changed in the content of a member."""

@@ -266,6 +266,17 @@ def test_arguments_describe_every_field(troth):
     assert not plan(unusual).fits
 
 
+def test_a_counted_design_is_described_too(troth):
+    counts = replace(
+        hospital_design(StudyParameters(), 2),
+        dimension=4, clip=1, scale_bits=0, noise_variance=5, rounds=1, counted=True,
+    )  # fmt: skip
+    ran = troth("plan", *arguments(counts).split(), "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["design"]["counted"] is True
+    assert "a record is one count" in troth("plan", *arguments(counts).split()).out
+
+
 def pretty(value):
     return json.dumps(dict(reversed(value.items())), indent=4).encode()
 

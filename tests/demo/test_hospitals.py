@@ -11,6 +11,7 @@ import pytest
 
 from troth.audit.run import audit
 from troth.errors import BundleFalse
+from troth.scenarios.hospital_records import load
 
 PROJECT = Path(__file__).resolve().parents[2]
 ROUNDS = 3
@@ -59,6 +60,31 @@ def test_what_was_meant_to_happen_happened(told):
     assert document["ledger"]["calldata_bytes_per_report"] <= 300
 
 
+def test_the_model_was_tested_on_records_kept_from_training(told):
+    _, document = told
+    verdict = audit(Path(document["bundle"]))
+    training, evaluation, second = verdict.studies
+    found = document["evaluation"]
+    assert found["study"] == "0x" + evaluation.study.hex()
+    assert found["model"] == "0x" + training.model.hex() == "0x" + evaluation.evaluates.hex()
+    assert (evaluation.rounds_final, evaluation.reports_accepted) == (1, 4)
+    assert list(found["counts"].values()) == list(evaluation.counts)
+    data = load(7)
+    exact = sum(map(len, data.held_out))
+    noise = 2 * found["deviation"]  # of a sum of four counts
+    assert abs(sum(evaluation.counts) - exact) < 7 * noise
+    assert found["public"]["malignant_found"] + found["public"]["malignant_missed"] == 42
+    assert found["public"]["benign_flagged"] + found["public"]["benign_cleared"] == 72
+    right = found["public"]["malignant_found"] + found["public"]["benign_cleared"]
+    assert right / 114 == document["accuracy"]["troth"]
+    assert found["privacy"]["rho_spent"] == 0.1
+    spent = sorted(entry.settled for entry in verdict.lineages)
+    assert spent == [100_000_000] * 4 + [training.nano_rho_spent] * 5 or spent == (
+        [training.nano_rho_spent] * 5 + [100_000_000] * 4
+    )
+    assert second.rounds_final == 0
+
+
 def test_a_stranger_verifies_the_bundle_without_network(told, monkeypatch):
     def no_network(*_args, **_kwargs):
         raise AssertionError("the audit opened a socket")
@@ -83,7 +109,7 @@ def test_nothing_secret_is_left_in_the_folder(told):
     _, document = told
     out = Path(document["bundle"]).parent
     states = list(out.glob("parties/*/*/state"))
-    assert len(states) == 7 + 2  # everybody in the study, the aggregators in the refused one too
+    assert len(states) == 7 + 6 + 2  # the study, its evaluation, the aggregators in the refused one
     sealed = [path for path in (out / "store").rglob("*") if is_sealed(path)]
     assert sealed == []
 

@@ -52,6 +52,12 @@ def test_terms_that_hold_are_read(document):
         (("privacy", "neighbours"), "replace-one", "privacy.neighbours"),
         (("privacy", "mechanism"), "laplace", "privacy.mechanism"),
         (("model", "optimiser"), "adam", "model.optimiser"),
+        (("model", "loss"), "hinge", "model.loss"),
+        (("model", "name"), "decision-tree", "model.name"),
+        (("model", "name"), "confusion-counts", "model.learning_rate"),
+        (("model", "name"), None, "model.name"),
+        (("model", "name"), 7, "model.name"),
+        (("model",), "logistic-regression", "model"),
         (("rounds",), 0, "rounds"),
         (("rounds",), "20", "rounds"),
         (("rounds",), True, "rounds"),
@@ -89,6 +95,41 @@ def test_terms_that_hold_are_read(document):
 )
 def test_a_contradiction_is_named_where_it_stands(document, path, value, where):
     assert refused(document, path, value).where == where
+
+
+@pytest.fixture(scope="module")
+def evaluation(document):
+    """The JSON value of an evaluation's terms that hold."""
+    changed = json.loads(json.dumps(document))
+    name = "0x" + "ab" * 32
+    model = {"name": "confusion-counts", "dimension": 4, "study": name, "digest": name}
+    changed["privacy"] |= {"clip": 1, "scale_bits": 0}
+    return changed | {"rounds": 1, "model": model}
+
+
+def test_an_evaluation_that_holds_is_read(evaluation):
+    read = terms.decode(canonical.encode(evaluation))
+    assert isinstance(read.model, terms.EvaluationTerms)
+    assert terms.decode(read.encode()) == read
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "where"),
+    [
+        (("model", "dimension"), 3, "model.dimension"),
+        (("model", "digest"), "0xAB", "model.digest"),
+        (("model", "study"), "0x" + "ab" * 31, "model.study"),
+        (("model", "study"), None, "model.study"),
+        (("model", "loss"), "logistic", "model.loss"),
+        (("model", "name"), "logistic-regression", "model.digest"),
+        (("privacy", "clip"), 2, "privacy.clip"),
+        (("privacy", "scale_bits"), 1, "privacy.scale_bits"),
+        (("rounds",), 2, "rounds"),
+        (("preprocessing", "scale"), [1, 1, 0], "preprocessing.scale"),
+    ],
+)
+def test_a_contradiction_in_an_evaluation_is_named_where_it_stands(evaluation, path, value, where):
+    assert refused(evaluation, path, value).where == where
 
 
 def test_a_party_that_stands_twice_is_refused(document):

@@ -67,6 +67,26 @@ def test_the_hospitals_fit():
     assert result.delta_total == pytest.approx(1e-5, rel=1e-6)
 
 
+def test_a_record_that_is_counted_is_neither_clipped_nor_rounded():
+    counts = replace(
+        HOSPITALS, dimension=4, clip=1, scale_bits=0, noise_variance=5, rounds=1, counted=True
+    )
+    result = plan(counts)
+    names = {check.name for check in result.checks}
+    assert result.fits
+    assert result.record_clip is None
+    assert "counted" in names
+    assert not {"record_clip", "clip_use", "rounding"} & names
+    assert "record_clip" in failed(plan(replace(counts, counted=False)))
+    with pytest.raises(ParameterError, match="counted"):
+        replace(counts, clip=2)
+    with pytest.raises(ParameterError, match="counted"):
+        replace(counts, scale_bits=1)
+    dear = plan(replace(counts, noise_variance=4))
+    assert failed(dear) == {"budget"}
+    assert [item.design for item in dear.proposals] == [counts]
+
+
 def test_small_bounds_fit_the_smallest_field():
     result = plan(SMALL)
     assert all(check.ok for check in result.checks)

@@ -7,12 +7,14 @@ import pytest
 
 from troth.errors import ParameterError
 from troth.scenarios import hospital_baselines as baselines
+from troth.scenarios.hospital_evaluation import EvaluationParameters
 from troth.scenarios.hospital_records import (
     DIMENSION,
     PRIVATE_RECORDS,
     PUBLIC_RECORDS,
     SplitParameters,
     StudyParameters,
+    kept_from_training,
     load,
     uneven_split,
 )
@@ -34,11 +36,12 @@ def raw() -> Any:
 def test_every_record_is_somewhere_exactly_once(data):
     source = raw()
     everything = data.preprocessing.apply(source.data)
-    seen = np.concatenate([data.public.rows, *(hospital.rows for hospital in data.hospitals)])
+    private = (*data.hospitals, *data.held_out)
+    seen = np.concatenate([data.public.rows, *(records.rows for records in private)])
     assert seen.shape == (569, DIMENSION)
     assert sorted(map(bytes, seen)) == sorted(map(bytes, everything))
     assert len(data.public) == PUBLIC_RECORDS
-    assert sum(map(len, data.hospitals)) == PRIVATE_RECORDS == StudyParameters().normaliser
+    assert sum(map(len, private)) == PRIVATE_RECORDS == StudyParameters().normaliser * 5 // 4
 
 
 def test_labels_travel_with_their_rows(data):
@@ -46,7 +49,7 @@ def test_labels_travel_with_their_rows(data):
     label_of = dict(
         zip(map(bytes, data.preprocessing.apply(source.data)), source.target, strict=True)
     )
-    for part in (data.public, *data.hospitals):
+    for part in (data.public, *data.hospitals, *data.held_out):
         assert [label_of[bytes(row)] for row in part.rows] == part.labels.tolist()
 
 
@@ -56,10 +59,34 @@ def test_public_set_is_stratified(data):
 
 def test_split_keeps_within_its_limits(data):
     assert len(data.hospitals) == 4
-    for hospital in data.hospitals:
-        benign = int(hospital.labels.sum())
-        assert 20 <= len(hospital) <= StudyParameters().record_bound
-        assert min(benign, len(hospital) - benign) <= 4
+    for hospital, kept in zip(data.hospitals, data.held_out, strict=True):
+        count = len(hospital) + len(kept)
+        benign = int(hospital.labels.sum() + kept.labels.sum())
+        assert 20 <= count <= StudyParameters().record_bound
+        assert min(benign, count - benign) <= 4
+
+
+def test_a_fifth_of_either_label_is_kept_from_training(data):
+    for hospital, kept in zip(data.hospitals, data.held_out, strict=True):
+        for label in (0, 1):
+            out = int((kept.labels == label).sum())
+            count = out + int((hospital.labels == label).sum())
+            assert abs(5 * out - count) <= 2  # the nearest whole number
+        assert 0 < len(kept) <= EvaluationParameters().record_bound
+
+
+def test_the_bound_of_what_is_kept_is_reached_and_never_passed():
+    most = SplitParameters().most
+    kept = [
+        int(kept_from_training((np.arange(most) < benign).astype(np.int64)).sum())
+        for benign in range(most + 1)
+    ]
+    assert max(kept) == EvaluationParameters().record_bound == 52
+
+
+def test_what_is_kept_follows_the_label_and_the_place_in_its_list():
+    labels = np.array([1, 1, 0, 1, 1, 1, 0, 0, 1, 1, 1])
+    assert np.flatnonzero(kept_from_training(labels)).tolist() == [3, 7, 10]
 
 
 def test_constants_come_from_the_public_records_and_are_short(data):

@@ -58,5 +58,5 @@ def test_numbering_by_position_would_break_that(study):
 
 def test_records_of_all_hospitals_have_numbers_of_their_own(study):
     data, _ = study
-    numbers = np.concatenate([hospital.numbers for hospital in data.hospitals])
+    numbers = np.concatenate([part.numbers for part in (*data.hospitals, *data.held_out)])
     assert len(set(numbers)) == len(numbers) == 455

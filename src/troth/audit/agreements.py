@@ -1,6 +1,6 @@
 """What members agreed to: that the terms, the proposal and the numbers in both say one thing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from troth.audit.chain import Entry
@@ -10,9 +10,11 @@ from troth.domain import terms as document
 from troth.domain.terms import Terms
 from troth.errors import BundleFalse, TermsError
 from troth.ledger.address import Address
-from troth.ledger.bindings import study_registry
+from troth.ledger.bindings import rounds, study_registry
+from troth.ledger.interface import Event
 from troth.privacy.plan import Plan
 from troth.round.agreement import require_agreement, require_fit
+from troth.round.evaluation import Evaluated, evaluated_study, require_evaluated
 from troth.round.study import Study
 
 
@@ -79,7 +81,39 @@ def verify_agreements(
     for digest in sorted(unclaimed):
         follows = "a document that no study in force names"
         raise BundleFalse(terms_name(digest), "member", "the terms of a study", follows)
+    _verify_evaluations(events, agreed)
     return Agreements(agreed, tuple(idle))
+
+
+def _verify_evaluations(
+    events: Sequence[tuple[Entry, Event]], agreed: Mapping[bytes, Agreement]
+) -> None:
+    """Whatever is evaluated was a final model when the evaluation came into force.
+
+    Raises:
+        BundleFalse: terms that evaluate anything else.
+    """
+    finals: dict[bytes, set[bytes]] = {}
+    in_force: set[bytes] = set()
+    for _, event in events:
+        if isinstance(event, rounds.Finalised):
+            finals.setdefault(event.study_id, set()).add(event.model_digest)
+        if not isinstance(event, study_registry.StudyActivated):
+            continue
+        in_force.add(event.study_id)
+        terms = agreed[event.study_id].study.terms
+        named = evaluated_study(terms)
+        evaluated = None
+        if named is not None and named in in_force:
+            models = frozenset(finals.get(named, ()))
+            evaluated = Evaluated(agreed[named].study.terms, models)
+        try:
+            require_evaluated(terms, evaluated)
+        except TermsError as problem:
+            member = terms_name(terms.digest())
+            raise BundleFalse(
+                member, problem.where, "an evaluation that holds", f"none ({problem.problem})"
+            ) from problem
 
 
 def _recompute(

@@ -55,10 +55,12 @@ def not_covered(text: str) -> Claim:
     return Claim(NOT_COVERED, text)
 
 
-def claims_proved(*, transactions: int, studies: int, rounds: int, reports: int) -> list[Claim]:
+def claims_proved(
+    *, transactions: int, studies: int, rounds: int, reports: int, evaluations: int
+) -> list[Claim]:
     """What a finished audit has recomputed."""
     counted = f"{transactions} transactions"
-    return [
+    found = [
         proved("every member is the one its name and the manifest say"),
         proved("block hashes, transactions roots and receipts roots recompute, headers link"),
         proved(f"{counted} are signed for this chain; no account's nonces have a gap"),
@@ -72,9 +74,17 @@ def claims_proved(*, transactions: int, studies: int, rounds: int, reports: int)
         proved("every published aggregate share is the one its member had committed to"),
         proved("every sum and every model follows from the aggregate shares, byte for byte"),
     ]
+    if evaluations:
+        found.append(
+            proved(
+                f"{evaluations} evaluations: each of a model that its study had made final, on "
+                "dataset versions that this study did not train on"
+            )
+        )
+    return found
 
 
-def claims_not_covered(idle: int) -> list[Claim]:
+def claims_not_covered(*, idle: int, evaluations: int) -> list[Claim]:
     """What no bundle of this version can show."""
     found = [
         not_covered("that each aggregator summed the accepted shares: its own sum is its word"),
@@ -89,6 +99,10 @@ def claims_not_covered(idle: int) -> list[Claim]:
         not_covered("state roots: results are replayed from the rules, not in the virtual machine"),
         not_covered("who produced the blocks, and that no other chain was shown to others"),
     ]
+    if evaluations:
+        found.append(
+            not_covered("that a site counted right, on records that are in no trained version")
+        )
     if idle:
         found.append(not_covered(f"{idle} proposals that never became active: only their ids"))
     return found

@@ -28,8 +28,10 @@ from troth.audit.round_check import Abort, Rejection, StudyFindings, check_round
 from troth.audit.trust import Anchors, Head
 from troth.domain import records
 from troth.domain.hashing import digest
+from troth.domain.terms import EvaluationTerms
 from troth.errors import BundleFalse
 from troth.privacy.dp.accounting import epsilon_guaranteed
+from troth.round.evaluation import evaluated_study
 
 FORMAT = "troth/audit-result/v1"
 VERIFIED, CONSISTENT = "verified", "consistent"
@@ -68,7 +70,12 @@ class StudyFigures:
     epsilon_tight_agreed: float | None
     """An estimate for all rounds agreed; never to be shown alone."""
     model: bytes
-    """Digest of the model after the last final round; empty before one."""
+    """Digest of the model after the last final round; empty before one, and in an evaluation."""
+    evaluates: bytes
+    """Digest of the model that an evaluation is about; empty in a study that trains."""
+    counts: tuple[int, ...]
+    """What an evaluation released, noise included: label 0 predicted 0, label 0 predicted 1, label
+    1 predicted 0, label 1 predicted 1. Empty before its final round, and in a study that trains."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,8 @@ def _figures(agreements: Agreements, findings: Sequence[StudyFindings]) -> list[
 def _study_figures(agreed: Agreement, found: StudyFindings) -> StudyFigures:
     terms, plan = agreed.study.terms, agreed.plan
     spent = max(found.spent.values(), default=0)
+    evaluation = terms.model if isinstance(terms.model, EvaluationTerms) else None
+    final = found.model
     return StudyFigures(
         study=agreed.study.study_id,
         name=terms.name,
@@ -192,7 +201,9 @@ def _study_figures(agreed: Agreement, found: StudyFindings) -> StudyFigures:
         epsilon_agreed=plan.epsilon_guaranteed or 0.0,
         epsilon_spent=epsilon_guaranteed(spent, terms.privacy.delta),
         epsilon_tight_agreed=plan.epsilon_tight,
-        model=digest(found.model.encode()) if found.model else b"",
+        model=digest(final.encode()) if final and not evaluation else b"",
+        evaluates=bytes.fromhex(evaluation.digest[2:]) if evaluation else b"",
+        counts=tuple(map(int, final.weights)) if final and evaluation else (),
     )
 
 
@@ -230,11 +241,15 @@ def _claims(
     trusted: Anchors | None,
 ) -> list[Claim]:
     reports = sum(found.accepted + len(found.rejected) for found in findings)
+    evaluations = sum(
+        evaluated_study(agreed.study.terms) is not None for agreed in agreements.active.values()
+    )
     claims = claims_proved(
         transactions=len(chain.entries),
         studies=len(agreements.active),
         rounds=sum(found.finals for found in findings),
         reports=reports,
+        evaluations=evaluations,
     )
     head = f"block {chain.head.number} is the last one"
     by = f"member {sealer}" if trusted is None else f"member {sealer} and the trust file"
@@ -243,4 +258,4 @@ def _claims(
         if found.finals:
             counts = [(said.round, said.agreeing, said.voters) for said in found.attestations]
             claims.append(attested_models(found.study.terms.name, counts))
-    return claims + claims_not_covered(len(agreements.idle))
+    return claims + claims_not_covered(idle=len(agreements.idle), evaluations=evaluations)

@@ -76,6 +76,14 @@ def _print(verdict: Verdict, page: output.Page) -> None:
             f"{study.epsilon_spent:.4f} spent at δ = {study.delta:g}",
             "cyan",
         )
+        if study.counts:
+            listed = ", ".join(map(str, study.counts))
+            page.tagged(
+                "counts",
+                f"{listed} for model 0x{study.evaluates.hex()[:16]}, with noise: label 0 predicted "
+                "0 and 1, label 1 predicted 0 and 1",
+                "cyan",
+            )
     for refusal in verdict.refusals:
         arguments = ", ".join(refusal.arguments)
         page.tagged(

@@ -9,11 +9,12 @@ from rich.table import Table
 from troth.cli import output
 from troth.cli.exits import Exit
 from troth.cli.teller import teller
+from troth.learning.confusion import NORMAL_95
 from troth.scenarios.hospital_records import PUBLIC_RECORDS
 from troth.scenarios.hospital_run import Options
 from troth.scenarios.hospitals import play
 from troth.scenarios.report import ITS_OWN_TRUST_FILE, MEASURED, MEASURED_WITH
-from troth.scenarios.result import Accuracy, DemoResult
+from troth.scenarios.result import Accuracy, DemoResult, Evaluation, Rate
 
 
 def hospitals(out: Path, seed: int, rounds: int, ledger: str, *, as_json: bool) -> int:
@@ -33,6 +34,9 @@ def present(result: DemoResult, page: output.Page, command: str) -> None:
     page.table(_accuracy(result.accuracy))
     page.line(f"  One run is one draw. On average: {_on_average()}")
     page.line(f"  ({MEASURED_WITH}).")
+    page.heading("The same model on the hospitals' own records, kept from training")
+    for tag, text in _evaluation(result.evaluation, result.accuracy):
+        page.tagged(tag, text, "cyan")
     page.heading("What was spent, refused and rejected")
     for tag, text, style in _events(result):
         page.tagged(tag, text, style)
@@ -59,6 +63,41 @@ def _accuracy(accuracy: Accuracy) -> Table:
     return table
 
 
+def _evaluation(evaluation: Evaluation, accuracy: Accuracy) -> Iterator[tuple[str, str]]:
+    """The counts that were released, and the rates that they give beside those in public."""
+    counts, public, privacy = evaluation.counts, evaluation.public, evaluation.privacy
+    yield (
+        "counts",
+        (
+            f"malignant: {counts.malignant_found} found, {counts.malignant_missed} missed; "
+            f"benign: {counts.benign_cleared} cleared, {counts.benign_flagged} flagged; sums over "
+            f"all hospitals with noise, each ± {NORMAL_95 * evaluation.deviation:.1f} in 95 of 100 "
+            "cases"
+        ),
+    )
+    yield (
+        "right",
+        (
+            f"{_interval(evaluation.accuracy)} of them, {accuracy.troth:.1%} of the public ones; "
+            f"malignant found {_interval(evaluation.sensitivity)}, public "
+            f"{public.sensitivity:.1%}; benign cleared {_interval(evaluation.specificity)}, public "
+            f"{public.specificity:.1%}"
+        ),
+    )
+    yield (
+        "spent",
+        (
+            f"ε = {privacy.epsilon_guaranteed:.4f} guaranteed at δ = {privacy.delta:g} (tight "
+            f"estimate {privacy.epsilon_tight:.4f}) by these records, which nothing else used"
+        ),
+    )
+
+
+def _interval(rate: Rate) -> str:
+    """A share, with what it may be when the noise is allowed for."""
+    return f"{rate.value:.1%} ({rate.low:.0%} to {rate.high:.0%})"
+
+
 def _on_average() -> str:
     """The measured means, so that nobody takes one draw for what to expect."""
     return (
@@ -77,7 +116,7 @@ def _events(result: DemoResult) -> Iterator[tuple[str, str, str]]:
         (
             f"ε = {privacy.epsilon_guaranteed:.4f} guaranteed at δ = {privacy.delta:g} (tight "
             f"estimate {privacy.epsilon_tight:.4f}), for ever: ρ {privacy.rho_spent:.6f} of "
-            f"{privacy.rho_budget:.6f}, {left:.6f} left"
+            f"{privacy.rho_budget:.6f}, {left:.6f} left on the records trained on"
         ),
         "cyan",
     )

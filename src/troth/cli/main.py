@@ -114,6 +114,9 @@ def hospitals(
 ) -> Work:
     """Four hospitals train one model on real records and show them to nobody.
 
+    A fifth of each hospital's records is kept from training; on these they test the final model,
+    and only noisy counts come out.
+
     Three things go wrong on purpose: a second study asks for more privacy budget than is left, in
     round 2 a fifth site sends an update that is far too long, and one byte of a copy of the
     finished bundle is changed.
@@ -185,6 +188,12 @@ def plan(
     rounds: Annotated[int | None, typer.Option(help="Rounds of the study.")] = None,
     delta: Annotated[float | None, typer.Option(help="δ at which ε is stated.")] = None,
     epsilon: Annotated[float | None, typer.Option(help="Largest ε that sites grant.")] = None,
+    counted: Annotated[
+        bool,
+        typer.Option(
+            "--counted", help="A record is one count (an evaluation): clip 1 and scale-bits 0."
+        ),
+    ] = False,
     proofs: Annotated[
         int | None,
         typer.Option(help="Proofs of PINE's main circuit, 1 to 255; the variant's by default."),
@@ -229,6 +238,7 @@ def plan(
         "rounds": rounds,
         "delta": delta,
         "epsilon": epsilon,
+        "counted": counted or None,
         "proofs": proofs,
         "proofs_norm_equality": proofs_norm_equality,
         "num_wr_checks": num_wr_checks,

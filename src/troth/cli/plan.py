@@ -144,6 +144,7 @@ def _design(options: Mapping[str, Any]) -> StudyDesign:
         weights=tuple(options.get("weight", (1,) * len(bounds))),
         noise_variance=_variance(options),
         honest=honest,
+        counted=options.get("counted", False),
         proofs=options.get("proofs", proofs),
         proofs_norm_equality=options.get("proofs_norm_equality", norm_proofs),
         **{name: options.get(name, default) for name, default in _DEFAULTS.items()},
@@ -248,6 +249,7 @@ def arguments(design: StudyDesign) -> str:
     if checks != _DEFAULTS:
         named |= {_dashed(name): value for name, value in checks.items()}
     listed = [f"--{name} {value}" for name, value in named.items() if value is not None]
+    listed += ["--counted"] if design.counted else []
     listed += [f"--record-bound {bound}" for bound in design.record_bounds]
     if set(design.weights) != {1}:
         listed += [f"--weight {weight}" for weight in design.weights]

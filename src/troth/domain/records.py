@@ -2,11 +2,14 @@
 
 Field types are ``int``, ``str``, ``bool``, ``float`` (finite and below 2^53 in size: RFC 8785
 writes larger whole numbers as integers that JSON cannot hold exactly), ``bytes`` (as ``0x``
-hexadecimal), other records, and tuples ``tuple[T, ...]`` of these.
+hexadecimal), other records, and tuples ``tuple[T, ...]`` of these. A field may also hold one of
+several kinds of records, ``A | B``: each kind has a field ``name``, of type ``Literal``, that says
+which it is.
 """
 
 import dataclasses
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from troth.domain import canonical
 from troth.errors import DecodeError
@@ -66,11 +69,19 @@ def from_json(kind: type[Record], value: Any, where: str) -> Record:
 def _field(kind: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return from_json(kind, value, where)
+    if get_origin(kind) is UnionType:
+        return _one_of(kind, value, where)
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
             raise DecodeError(f"{where}: is not a list")
         inner = get_args(kind)[0]
         return tuple(_field(inner, item, f"{where}[{i}]") for i, item in enumerate(value))
+    return _scalar(kind, value, where)
+
+
+def _scalar(kind: Any, value: Any, where: str) -> Any:
+    if get_origin(kind) is Literal:
+        return _known(get_args(kind), value, where)
     if kind is bytes:
         return canonical.hex_from_text(value, where)
     if kind is int:
@@ -79,6 +90,27 @@ def _field(kind: Any, value: Any, where: str) -> Any:
         return float(value)  # RFC 8785 writes 1.0 as 1
     if type(value) is not kind:
         raise DecodeError(f"{where}: is {value!r}, expected {kind.__name__}")
+    return value
+
+
+def _one_of(union: Any, value: Any, where: str) -> Any:
+    """A record of the kind that its name says."""
+    kinds = {
+        name: kind for kind in get_args(union) for name in get_args(get_type_hints(kind)["name"])
+    }
+    if not isinstance(value, dict):
+        raise DecodeError(f"{where}: is not an object")
+    if "name" not in value:
+        raise DecodeError(f"{_path(where, 'name')}: is missing")
+    name = _known(tuple(kinds), value["name"], _path(where, "name"))
+    return from_json(kinds[name], value, where)
+
+
+def _known(known: tuple[str, ...], value: Any, where: str) -> str:
+    """One of the words that are known; anything else is refused, never guessed."""
+    if not isinstance(value, str) or value not in known:
+        listed = " and ".join(map(repr, known))
+        raise DecodeError(f"{where}: {value!r} is unknown; this version knows {listed}")
     return value
 
 

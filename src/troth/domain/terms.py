@@ -9,7 +9,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from troth.domain import records
 from troth.domain.canonical import parse
@@ -113,7 +113,7 @@ class WindowTerms:
 class ModelTerms:
     """What is trained, and the public constants of the step that an aggregate takes."""
 
-    name: str
+    name: Literal["logistic-regression"]
     """``logistic-regression``."""
     loss: str
     """``logistic``."""
@@ -125,6 +125,27 @@ class ModelTerms:
     momentum: float
     normaliser: int
     """Public constant that the aggregate is divided by; never a private count."""
+
+
+CELLS = 4
+"""Numbers of a confusion matrix of two classes."""
+
+
+@dataclass(frozen=True)
+class EvaluationTerms:
+    """What is counted, where a study trains nothing and evaluates a model that another one trained.
+
+    Stands in place of the model.
+    """
+
+    name: Literal["confusion-counts"]
+    """``confusion-counts``: how many records of each label got each prediction."""
+    dimension: int
+    """4: label 0 predicted 0, label 0 predicted 1, label 1 predicted 0, label 1 predicted 1."""
+    study: str
+    """Id of the study, on the same ledger, that trained the model."""
+    digest: str
+    """SHA-256 of the model: one that a round of that study made final."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +177,7 @@ class Terms:
     windows: WindowTerms
     secagg: SecaggTerms
     privacy: PrivacyTerms
-    model: ModelTerms
+    model: ModelTerms | EvaluationTerms
     preprocessing: PreprocessingTerms
 
     def encode(self) -> bytes:
@@ -229,13 +250,14 @@ def _names(terms: Terms) -> Iterator[_Rule]:
         ("privacy.unit", terms.privacy.unit, "record"),
         ("privacy.neighbours", terms.privacy.neighbours, "add-or-remove-one"),
         ("privacy.mechanism", terms.privacy.mechanism, "discrete-gaussian"),
-        ("model.name", terms.model.name, "logistic-regression"),
-        ("model.loss", terms.model.loss, "logistic"),
-        ("model.optimiser", terms.model.optimiser, "sgd-momentum"),
     ):
-        yield where, value == known, f"{value!r} is unknown; this version knows {known!r}"
+        yield where, value == known, _unknown(value, known)
     yield "name", 0 < len(terms.name) <= 80, "must have 1 to 80 characters"
     yield "purpose", bool(terms.purpose.strip()), "must say what the model is for"
+
+
+def _unknown(value: str, known: str) -> str:
+    return f"{value!r} is unknown; this version knows {known!r}"
 
 
 def _parties(terms: Terms) -> Iterator[_Rule]:
@@ -307,11 +329,31 @@ def _limits(terms: Terms) -> Iterator[_Rule]:
 
 
 def _model(terms: Terms) -> Iterator[_Rule]:
-    model, columns = terms.model, terms.preprocessing
+    columns = terms.preprocessing
     lengths = {len(columns.columns), len(columns.shift), len(columns.scale)}
-    yield "model.learning_rate", 0 < model.learning_rate < float("inf"), "must be positive"
-    yield "model.momentum", 0 <= model.momentum < 1, "must be at least 0 and below 1"
     yield "preprocessing", len(lengths) == 1, "columns, shift and scale differ in length"
     yield "preprocessing.scale", all(value > 0 for value in columns.scale), "must be positive"
-    features = len(columns.columns)
+    if isinstance(terms.model, EvaluationTerms):
+        yield from _evaluation(terms, terms.model)
+    else:
+        yield from _training(terms.model, len(columns.columns))
+
+
+def _training(model: ModelTerms, features: int) -> Iterator[_Rule]:
+    yield "model.loss", model.loss == "logistic", _unknown(model.loss, "logistic")
+    known = "sgd-momentum"
+    yield "model.optimiser", model.optimiser == known, _unknown(model.optimiser, known)
+    yield "model.learning_rate", 0 < model.learning_rate < float("inf"), "must be positive"
+    yield "model.momentum", 0 <= model.momentum < 1, "must be at least 0 and below 1"
     yield "model.dimension", model.dimension == features + 1, "must be columns plus intercept"
+
+
+def _evaluation(terms: Terms, model: EvaluationTerms) -> Iterator[_Rule]:
+    """One record is one count: it moves one of four numbers by one, and nothing is rounded."""
+    yield "model.dimension", model.dimension == CELLS, f"must be {CELLS}"
+    for name in ("study", "digest"):
+        well_formed = bool(_BYTES32.fullmatch(getattr(model, name)))
+        yield f"model.{name}", well_formed, "is not 0x and 64 hexadecimal digits"
+    yield "privacy.clip", terms.privacy.clip == 1, "must be 1: a record is one count"
+    yield "privacy.scale_bits", terms.privacy.scale_bits == 0, "must be 0: counts are whole"
+    yield "rounds", terms.rounds == 1, "must be 1: another would count the same again"

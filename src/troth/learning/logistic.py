@@ -57,8 +57,9 @@ def _sigmoid(margins: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def predict(weights: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The likelier label of each row, 0 or 1; a tie is 0."""
-    labels: NDArray[np.int64] = (rows @ weights > 0).astype(np.int64)
+    """The likelier label of each row, 0 or 1; a tie is 0, and so is a row with NaN."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        labels: NDArray[np.int64] = (rows @ weights > 0).astype(np.int64)
     return labels
 
 

@@ -62,6 +62,8 @@ class StudyDesign:
     """δ at which ε is stated."""
     epsilon: float
     """Largest ε, by the guaranteed figure, that each dataset lineage grants."""
+    counted: bool = False
+    """Whether a record is one count in one coordinate, so that nothing is clipped or rounded."""
     proofs: int | None = None
     """Proofs of PINE's main circuit; None for the variant's default."""
     proofs_norm_equality: int | None = None
@@ -91,6 +93,11 @@ class StudyDesign:
         for name in ("record_bounds", "weights"):
             for value in getattr(self, name):
                 _require_positive(name, value, MOST_INTEGER)
+        if self.counted and (self.clip, self.scale_bits) != (1, 0):
+            raise ParameterError(
+                f"clip is {self.clip} and scale_bits {self.scale_bits}; a record that is counted "
+                "is 1 as it is, so these are 1 and 0"
+            )
         squares = self.rounds * (max(self.weights) * self.clip) ** 2
         if squares > MOST_RHO * 2 * self.honest * self.noise_variance:
             raise ParameterError(

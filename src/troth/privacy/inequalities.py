@@ -63,6 +63,17 @@ def checks(design: StudyDesign) -> Iterator[Check]:
         f"a coordinate of the sum is at most {design.sum_bound}, and the model step is exact up "
         f"to 2^53",
     )
+    if design.counted:
+        text = "a record is one count: it moves one coordinate by Δ = 1, and nothing is rounded"
+        yield Check("counted", ok=True, explanation=text)
+    else:
+        yield from _clip_checks(design)
+    yield from _noise_checks(design)
+    yield _budget(design)
+
+
+def _clip_checks(design: StudyDesign) -> Iterator[Check]:
+    """Is there a clip, does it use Δ well, and does the rounding drown in the noise?"""
     clip, problem = record_clip(design)
     yield Check("record_clip", clip is not None, problem or f"records are clipped to {clip:.6g}")
     if clip is not None:
@@ -74,8 +85,18 @@ def checks(design: StudyDesign) -> Iterator[Check]:
             f"{use**-2:.2f} times what this clip needs; a larger Δ and f would save that",
             required=False,
         )
-    yield from _noise_checks(design)
-    yield _budget(design)
+    # A rounded coordinate has variance at most 1/4.
+    rounding = Fraction(
+        sum(w * w * n for w, n in zip(design.weights, design.record_bounds, strict=True)), 4
+    )
+    share = rounding / (design.members * design.noise_variance)
+    yield Check(
+        "rounding",
+        share <= MOST_ROUNDING_SHARE,
+        f"rounding adds at most {float(share):.2%} to the variance of the noise, and "
+        f"{float(MOST_ROUNDING_SHARE):.0%} is small; a larger Δ, f and σ would lower it",
+        required=False,
+    )
 
 
 def _parameters(design: StudyDesign, bound: int) -> Parameters:
@@ -178,7 +199,9 @@ def _remedies(design: StudyDesign, filled_in: Parameters, found: Soundness) -> I
 
 
 def record_clip(design: StudyDesign) -> tuple[float | None, str]:
-    """C', or None and why there is none."""
+    """C', or None and why there is none; a record that is counted needs none."""
+    if design.counted:
+        return None, "a record that is counted is not clipped"
     try:
         return clip_for(design.clip, design.scale_bits, design.dimension), ""
     except ParameterError as error:
@@ -204,18 +227,6 @@ def _noise_checks(design: StudyDesign) -> Iterator[Check]:
         slack <= 1,
         f"a sum of {design.honest} discrete Gaussians costs at most {slack:.2g} nano-ρ above a "
         f"single one, and the price includes 1",
-    )
-    # A rounded coordinate has variance at most 1/4.
-    rounding = Fraction(
-        sum(w * w * n for w, n in zip(design.weights, design.record_bounds, strict=True)), 4
-    )
-    share = rounding / (design.members * design.noise_variance)
-    yield Check(
-        "rounding",
-        share <= MOST_ROUNDING_SHARE,
-        f"rounding adds at most {float(share):.2%} to the variance of the noise, and "
-        f"{float(MOST_ROUNDING_SHARE):.0%} is small; a larger Δ, f and σ would lower it",
-        required=False,
     )
 
 

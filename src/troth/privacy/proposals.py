@@ -191,8 +191,11 @@ def _with_fewer_rounds(design: StudyDesign) -> StudyDesign:
 def _rescaled(design: StudyDesign) -> Iterator[StudyDesign]:
     """The same study in coarser or finer integers, nearest first.
 
-    Halving Δ, σ and 2^f together keeps the clip in model units, the noise and the price.
+    Halving Δ, σ and 2^f together keeps the clip in model units, the noise and the price. Counts
+    have one scale only.
     """
+    if design.counted:
+        return
     for shift in range(1, MOST_SHIFT + 1):
         for direction in (-shift, shift):
             candidate = _shifted(design, direction)

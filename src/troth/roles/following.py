@@ -3,6 +3,7 @@
 Members and sites run the same code; the step itself (`round/step.py`) is an auditor's too.
 """
 
+from troth.domain.terms import EvaluationTerms
 from troth.errors import DecodeError, EncodingError, ParameterError
 from troth.learning.model import Model
 from troth.ledger.address import Address
@@ -14,24 +15,30 @@ from troth.round.view import RoundView
 
 
 def current_model(study: Study, inbox: Inbox, account: Address) -> Model | None:
-    """The model after the last final round.
+    """The model after the last final round; in an evaluation the model that is evaluated.
 
     None while nobody serves its bytes, and for ever when a majority finalised another model than
     this party attested, or something that is no model of the study: it goes no further with them.
     """
-    dimension = study.terms.model.dimension
+    if isinstance(study.terms.model, EvaluationTerms):
+        return _fetched(study, bytes.fromhex(study.terms.model.digest[2:]), inbox)
     finals = inbox.view.finals
     if not finals:
-        return Model.zeros(dimension)
+        return Model.zeros(study.model_dimension)
     last = finals[-1]
     if last.attestations.get(account, last.model_digest) != last.model_digest:
         return None
-    (data,) = inbox.take([Wanted(last.model_digest, study.model_size)])
+    return _fetched(study, last.model_digest, inbox)
+
+
+def _fetched(study: Study, digest: bytes, inbox: Inbox) -> Model | None:
+    """The model of a digest, or None while nobody serves it, or when it is none of the study."""
+    (data,) = inbox.take([Wanted(digest, study.model_size)])
     try:
         model = Model.decode(data or b"")
     except DecodeError:
         return None
-    return model if model.dimension == dimension else None
+    return model if model.dimension == study.model_dimension else None
 
 
 def followed_model(study: Study, view: RoundView, inbox: Inbox, account: Address) -> Model | None:

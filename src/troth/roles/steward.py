@@ -15,6 +15,7 @@ from troth.ledger.bindings.structs import OnChainTerms, Version
 from troth.ledger.interface import Call
 from troth.privacy.plan import Plan
 from troth.round.agreement import require_agreement, require_fit, study_id
+from troth.round.evaluation import Evaluated, require_evaluated
 
 
 def examine(
@@ -26,6 +27,7 @@ def examine(
     digest: bytes,
     integers: OnChainTerms,
     versions: Mapping[bytes, Version],
+    evaluated: Evaluated | None = None,
 ) -> tuple[Terms, Plan]:
     """Read a proposed study and refuse it unless everything that was proposed follows from it.
 
@@ -37,6 +39,7 @@ def examine(
         digest: the terms digest that was proposed.
         integers: the integers that were proposed.
         versions: the dataset versions on the ledger, by id.
+        evaluated: the study whose model the terms evaluate, if they do and there is one.
 
     Raises:
         TermsError: the first thing that does not follow, or does not fit.
@@ -48,6 +51,7 @@ def examine(
     if study_id(registry, terms) != proposal:
         raise TermsError("document", "the study id on the ledger is not the one that follows")
     _require_versions(terms, versions)
+    require_evaluated(terms, evaluated)
     return terms, require_fit(terms)
 
 

@@ -6,7 +6,7 @@ and refuses to approve a proposal that carries others, and the audit does the sa
 
 from eth_hash.auto import keccak
 
-from troth.domain.terms import Terms
+from troth.domain.terms import EvaluationTerms, Terms
 from troth.errors import ParameterError, TermsError
 from troth.ledger import abi
 from troth.ledger.address import Address
@@ -90,6 +90,7 @@ def study_design(terms: Terms) -> StudyDesign:
             rounds=terms.rounds,
             delta=privacy.delta,
             epsilon=privacy.epsilon,
+            counted=isinstance(terms.model, EvaluationTerms),
             proofs=secagg.proofs,
             proofs_norm_equality=secagg.proofs_norm_equality,
             num_wr_checks=secagg.num_wr_checks,

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from troth.domain.terms import EvaluationTerms
+from troth.learning.confusion import released
 from troth.learning.fedsgd import apply_aggregate
 from troth.learning.model import Model
 from troth.round.study import Study
@@ -10,6 +12,8 @@ from troth.round.verdict import aggregate
 
 def next_model(study: Study, accepted: int, shares: Sequence[bytes], model: Model) -> Model:
     """model[t+1] from model[t] and the aggregate shares of round t: public and reproducible.
+
+    What follows from an evaluation is the counts, whichever model they are about.
 
     Args:
         study: the study.
@@ -22,9 +26,12 @@ def next_model(study: Study, accepted: int, shares: Sequence[bytes], model: Mode
         ParameterError: the sum is beyond what the step takes.
     """
     terms = study.terms
+    total = aggregate(study, accepted, shares)
+    if isinstance(terms.model, EvaluationTerms):
+        return released(total)
     return apply_aggregate(
         model,
-        aggregate(study, accepted, shares),
+        total,
         scale_bits=terms.privacy.scale_bits,
         normaliser=terms.model.normaliser,
         learning_rate=terms.model.learning_rate,

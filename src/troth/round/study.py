@@ -101,9 +101,17 @@ class Study:
         return 512 + len(self.reporters) * (128 + 2 * self.site_pine.verifier_share_size)
 
     @property
+    def model_dimension(self) -> int:
+        """Weights of the model that local work starts from: the one trained, or the one evaluated.
+
+        Both have a weight for each column and an intercept.
+        """
+        return len(self.terms.preprocessing.columns) + 1
+
+    @property
     def model_size(self) -> int:
-        """Bytes of an encoded model."""
-        return len(Model.zeros(self.terms.model.dimension).encode())
+        """Bytes of that model, encoded."""
+        return len(Model.zeros(self.model_dimension).encode())
 
     @cached_property
     def site_pine(self) -> Pine:

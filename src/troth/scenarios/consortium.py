@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from troth.domain.hashing import labelled
-from troth.domain.terms import Terms
+from troth.domain.terms import Terms, decode
 from troth.errors import LedgerError
 from troth.ledger.account import Account
 from troth.ledger.bindings import dataset_registry, privacy_ledger, study_registry
@@ -23,7 +23,9 @@ from troth.roles import steward
 from troth.roles.aggregator import Aggregator
 from troth.round.agreement import on_chain_terms
 from troth.round.driver import Driver, Party, run
+from troth.round.evaluation import Evaluated, evaluated_study
 from troth.round.mail import Role
+from troth.round.messages import MAX_MESSAGE
 from troth.round.study import Study
 from troth.round.view import StudyView
 from troth.storage.blobs import BlobStore
@@ -94,6 +96,7 @@ class Consortium:
             for site in integers.sites
         }
         proposed = self.ledger.call(study_registry.terms_of(event.study_id))
+        evaluated = self._evaluated(terms)
         for organisation in self.organisations:
             examined, _ = steward.examine(
                 self.store.get(digest, max_size=len(document)),
@@ -103,11 +106,27 @@ class Consortium:
                 digest=event.terms_digest,
                 integers=proposed,
                 versions=versions,
+                evaluated=evaluated,
             )
             member = organisation.account
             for call in steward.approvals(examined, event.study_id, member.address):
                 self.send(member, call)
         return Study(terms, event.study_id, self.deployment.addresses["Rounds"])
+
+    def _evaluated(self, terms: Terms) -> Evaluated | None:
+        """The study whose model the terms evaluate, as the ledger and the store have it."""
+        wanted = evaluated_study(terms)
+        if wanted is None:
+            return None
+        view = StudyView(wanted)
+        documents = []
+        for logged in self.ledger.events(0, self.ledger.final().number):
+            view.apply(logged.event)
+            event = logged.event
+            if isinstance(event, study_registry.StudyProposed) and event.study_id == wanted:
+                documents.append(self.store.get(event.terms_digest, max_size=MAX_MESSAGE))
+        models = frozenset(final.model_digest for final in view.finals)
+        return next((Evaluated(decode(found), models) for found in documents), None)
 
     def aggregators(self, study: Study) -> list[Party[Any]]:
         """The committee of a study, with state files of their own."""

@@ -5,6 +5,9 @@ features, label 1 for benign and 0 for malignant. 114 records, stratified, are *
 set, and the only source of pre-processing constants. The other 455 are divided over four
 hospitals so that each sees mostly one kind of patient, and none can learn much alone.
 
+Of its records each hospital keeps a fifth of either label from training: they test the finished
+model, and nothing else ever uses them (`kept_from_training`).
+
 Everything is a function of one seed; nothing else is random here.
 """
 
@@ -18,6 +21,8 @@ from troth.learning.logistic import update_dimension, with_intercept
 
 PUBLIC_RECORDS = 114
 PRIVATE_RECORDS = 455
+HELD_OUT_PARTS = 5
+"""One in this many of a hospital's records is kept from training."""
 HOSPITALS = 4
 FEATURES = 30
 DIMENSION = update_dimension(FEATURES)
@@ -41,8 +46,8 @@ class StudyParameters:
     """h: the guarantee counts on one aggregator's noise being unknown."""
     learning_rate: float = 1.0
     momentum: float = 0.5
-    normaliser: int = PRIVATE_RECORDS
-    """N: a public constant, the number of records that the study was planned for."""
+    normaliser: int = PRIVATE_RECORDS - PRIVATE_RECORDS // HELD_OUT_PARTS
+    """N: a public constant, the number of training records that the study was planned for."""
     record_bound: int = 256
     """Most records that one hospital may bring."""
 
@@ -104,6 +109,9 @@ class HospitalData:
     preprocessing: Preprocessing
     public: Records
     hospitals: tuple[Records, ...]
+    """What each hospital trains on."""
+    held_out: tuple[Records, ...]
+    """What each hospital keeps from training."""
 
 
 def load(seed: int, split: SplitParameters = SplitParameters()) -> HospitalData:
@@ -136,13 +144,14 @@ def load(seed: int, split: SplitParameters = SplitParameters()) -> HospitalData:
             preprocessing.apply(features[chosen]), labels[chosen].astype(np.int64), chosen
         )
 
+    parts = [private[part] for part in uneven_split(labels[private], seed, split)]
+    kept = [kept_from_training(labels[part]) for part in parts]
     return HospitalData(
         seed=seed,
         preprocessing=preprocessing,
         public=records(public),
-        hospitals=tuple(
-            records(private[part]) for part in uneven_split(labels[private], seed, split)
-        ),
+        hospitals=tuple(records(part[~out]) for part, out in zip(parts, kept, strict=True)),
+        held_out=tuple(records(part[out]) for part, out in zip(parts, kept, strict=True)),
     )
 
 
@@ -153,6 +162,20 @@ def _preprocessing(columns: tuple[str, ...], public_features: NDArray[np.float64
         centre=tuple(float(f"{value:.2g}") for value in public_features.mean(axis=0)),
         spread=tuple(float(f"{value:.2g}") for value in public_features.std(axis=0)),
     )
+
+
+def kept_from_training(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of a hospital's records it keeps from training, as a mask.
+
+    Of the records of each label, in the hospital's own order, every fifth: the third, the eighth
+    and so on, which is a fifth to the nearest whole record. Where a record belongs follows from
+    its label and its place in that list, which it has and keeps like a number. If taking one record
+    out moved others across, one patient could change both sides by many records.
+    """
+    kept = np.zeros(len(labels), dtype=np.bool_)
+    for label in (0, 1):
+        kept[np.flatnonzero(labels == label)[HELD_OUT_PARTS // 2 :: HELD_OUT_PARTS]] = True
+    return kept
 
 
 DRAWS = 100_000

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from troth.errors import LedgerError, RoundError
 from troth.ledger.bindings import rounds
@@ -13,13 +14,27 @@ from troth.ledger.client import DevelopmentLedger
 from troth.ledger.records import LoggedEvent
 from troth.privacy.dp.accounting import nano_rho_budget
 from troth.privacy.dp.price import NANO
+from troth.round.driver import Party
 from troth.round.study import Study
 from troth.round.transitions import State, table
 from troth.round.view import StudyView
 from troth.scenarios import result
-from troth.scenarios.consortium import Consortium, Dataset
+from troth.scenarios.consortium import Consortium
+from troth.scenarios.hospital_evaluation import (
+    EvaluationParameters,
+    evaluation_terms,
+    evaluators,
+)
 from troth.scenarios.hospital_records import HospitalData, StudyParameters
-from troth.scenarios.hospital_study import DELTA, EPSILON, Cast, establish, hospital_terms, trainers
+from troth.scenarios.hospital_study import (
+    DELTA,
+    EPSILON,
+    Cast,
+    Registered,
+    establish,
+    hospital_terms,
+    trainers,
+)
 from troth.scenarios.progress import Progress
 from troth.scenarios.stopwatch import Stopwatch
 from troth.storage.blobs import LocalBlobs
@@ -62,6 +77,8 @@ class Played:
     consortium: Consortium
     study: Study
     view: StudyView
+    evaluation: Study
+    """What the hospitals counted on the records that they had kept from training."""
     refusals: tuple[result.Refusal, ...]
 
 
@@ -74,16 +91,18 @@ def train(
     progress: Progress,
     watch: Stopwatch,
 ) -> Played:
-    """Everything that happens on the ledger: agreement, all rounds, the refused second study."""
-    parameters = study_parameters(options)
+    """Everything that happens on the ledger.
+
+    Agreement, all rounds, the evaluation of the model, the refused second study.
+    """
+    parameters, evaluation = study_parameters(options), EvaluationParameters()
+    bounds = (parameters.record_bound, evaluation.record_bound)
     store = LocalBlobs(work / "store")
     with watch.part("agreement"):
         progress.stage("Seven organisations agree on a study, by vote, on the ledger")
         folder = work / "parties"
-        consortium, datasets = establish(
-            players, ledger, store, folder, data, parameters, os.urandom
-        )
-        study = _agree(consortium, players, datasets, data, parameters, "hospitals", PURPOSE)
+        consortium, registered = establish(players, ledger, store, folder, data, bounds, os.urandom)
+        study = _agree(consortium, players, registered, data, parameters, "hospitals", PURPOSE)
         progress.note("done", f"study {study.study_id.hex()[:16]} is active: everybody approved")
     with watch.part("rounds"):
         progress.stage("They train: nobody sees an update, every norm is proven")
@@ -92,30 +111,58 @@ def train(
             for role in trainers(study, data, options.seed, os.urandom)
         ]
         parties += consortium.aggregators(study)
-        teller = _Teller(study, players, progress)
-        view = consortium.drive(study, parties, teller.over, teller)
-        if len(view.finals) != options.rounds:
-            raise RoundError(f"{len(view.finals)} rounds of {options.rounds} became final")
-        consortium.finish(view, parties)
+        view = _run(consortium, study, parties, _Teller(study, players, progress))
+    with watch.part("evaluation"):
+        progress.stage(
+            "They test the model on records kept from training: only noisy sums come out"
+        )
+        digest = view.finals[-1].model_digest
+        counted = consortium.agree(
+            evaluation_terms(study, digest, players, registered.held_out, data, evaluation)
+        )
+        progress.note("done", f"study {counted.study_id.hex()[:16]} is active: one round of counts")
+        parties = [
+            consortium.party(counted, role) for role in evaluators(counted, data, os.urandom)
+        ]
+        parties += consortium.aggregators(counted)
+        _run(consortium, counted, parties, _Teller(counted, players, progress))
     with watch.part("overspend"):
         progress.stage("A second study over the same patients asks for more than is left")
         greedy = greedy_parameters(parameters)
-        second = _agree(consortium, players, datasets, data, greedy, "second study", SECOND_PURPOSE)
+        second = _agree(
+            consortium, players, registered, data, greedy, "second study", SECOND_PURPOSE
+        )
         refusal = _overspend(consortium, second)
         progress.note("refused", f"the contract refuses to open its round: {refusal.reason}")
-    return Played(players, consortium, study, view, (refusal,))
+    return Played(players, consortium, study, view, counted, (refusal,))
+
+
+def _run(
+    consortium: Consortium, study: Study, parties: list[Party[Any]], teller: "_Teller"
+) -> StudyView:
+    """Run a study until all its rounds are final, and let everybody forget what they may.
+
+    Raises:
+        RoundError: too many rounds aborted.
+    """
+    view = consortium.drive(study, parties, teller.over, teller)
+    if len(view.finals) != study.terms.rounds:
+        raise RoundError(f"{len(view.finals)} rounds of {study.terms.rounds} became final")
+    consortium.finish(view, parties)
+    return view
 
 
 def _agree(
     consortium: Consortium,
     players: Cast,
-    datasets: list[Dataset],
+    registered: Registered,
     data: HospitalData,
     parameters: StudyParameters,
     name: str,
     purpose: str,
 ) -> Study:
     chain_id = consortium.ledger.chain_id
+    datasets = registered.training
     terms = hospital_terms(name, purpose, players, datasets, chain_id, data, parameters)
     return consortium.agree(terms)
 
@@ -135,6 +182,8 @@ class _Teller:
 
     def __call__(self, logged: LoggedEvent) -> None:
         event = logged.event
+        if getattr(event, "study_id", None) != self.study.study_id:
+            return
         if isinstance(event, rounds.Finalised):
             self.progress.count(event.round, self.study.terms.rounds)
         elif isinstance(event, rounds.VerdictPosted) and event.member == self.study.committee[0]:

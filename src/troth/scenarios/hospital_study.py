@@ -10,17 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from troth.domain import merkle
-from troth.domain import terms as document
-from troth.domain.terms import (
-    ModelTerms,
-    PreprocessingTerms,
-    PrivacyTerms,
-    QuorumTerms,
-    SecaggTerms,
-    SiteTerms,
-    Terms,
-    WindowTerms,
-)
+from troth.domain.terms import ModelTerms, PreprocessingTerms, QuorumTerms, Terms
 from troth.learning.logistic import record_gradients
 from troth.learning.model import Model
 from troth.ledger.account import Account
@@ -40,6 +30,7 @@ from troth.scenarios.consortium import (
     RandomBytes,
     found,
 )
+from troth.scenarios.drafting import Draft, draft_terms
 from troth.scenarios.hospital_records import DIMENSION, HospitalData, Records, StudyParameters
 from troth.storage.blobs import BlobStore
 from troth.testing.forgers import shard_over_norm
@@ -48,6 +39,7 @@ EPSILON, DELTA = 2.0, 1e-5
 VARIANT, PROOFS, NORM_PROOFS = "Pine64HmacSha256Aes128", 2, 2
 LIAR, LIE_ROUND, LIE_FACTOR = 4, 2, 100
 WINDOW = 600
+MAX_ABORTS = 3
 COMMITTEE = 2
 SITES = 5
 
@@ -58,6 +50,11 @@ class Cast:
 
     sites: tuple[Organisation, ...]
     aggregators: tuple[Organisation, ...]
+
+    @property
+    def hospitals(self) -> tuple[Organisation, ...]:
+        """The sites that hold records."""
+        return self.sites[:LIAR]
 
     @property
     def organisations(self) -> tuple[Organisation, ...]:
@@ -75,32 +72,62 @@ def cast(random_bytes: RandomBytes) -> Cast:
     )
 
 
+@dataclass(frozen=True)
+class Registered:
+    """The sites' datasets, each with a budget of its own. No record is in two of them."""
+
+    training: list[Dataset]
+    """One for each site."""
+    held_out: list[Dataset]
+    """One for each hospital: what it keeps from training."""
+
+
 def establish(
     players: Cast,
     ledger: DevelopmentLedger,
     store: BlobStore,
     folder: Path,
     data: HospitalData,
-    parameters: StudyParameters,
+    record_bounds: tuple[int, int],
     random_bytes: RandomBytes,
-) -> tuple[Consortium, list[Dataset]]:
-    """Deploy the contracts, register every dataset, open every budget."""
+) -> tuple[Consortium, Registered]:
+    """Deploy the contracts, register every dataset, open every budget.
+
+    What a hospital keeps from training is registered before anything is trained, so its root says
+    afterwards which records these were.
+
+    Args:
+        players: who takes part.
+        ledger: where.
+        store: where blobs go.
+        folder: where state files go.
+        data: the records.
+        record_bounds: most records of a dataset to train on, and of one to test on.
+        random_bytes: salts and keys.
+    """
     consortium = found(ledger, store, players.organisations, folder, random_bytes)
     budget = nano_rho_budget(EPSILON, DELTA)
-    datasets = []
-    for place, site in enumerate(players.sites):
-        rows = _private_rows(data, place)
+
+    def register(site: Organisation, rows: NDArray[np.float64], bound: int) -> Dataset:
         root = merkle.root([row.tobytes() for row in rows], random_bytes(32))
-        datasets.append(consortium.register(site, root, parameters.record_bound, budget))
-    return consortium, datasets
+        return consortium.register(site, root, bound, budget)
+
+    most, most_held_out = record_bounds
+    nobody = np.zeros((1, DIMENSION))  # the fifth site's: it sends nothing honest anyway
+    return consortium, Registered(
+        training=[
+            register(site, nobody if place == LIAR else _whole(data.hospitals[place]), most)
+            for place, site in enumerate(players.sites)
+        ],
+        held_out=[
+            register(site, _whole(records), most_held_out)
+            for site, records in zip(players.hospitals, data.held_out, strict=True)
+        ],
+    )
 
 
-def _private_rows(data: HospitalData, place: int) -> NDArray[np.float64]:
-    """What a site holds; the fifth site holds one empty record, and sends nothing honest anyway."""
-    if place == LIAR:
-        return np.zeros((1, DIMENSION))
-    hospital = data.hospitals[place]
-    return np.column_stack([hospital.rows, hospital.labels])
+def _whole(records: Records) -> NDArray[np.float64]:
+    return np.column_stack([records.rows, records.labels])
 
 
 def hospital_design(parameters: StudyParameters, sites: int) -> StudyDesign:
@@ -133,49 +160,15 @@ def hospital_terms(
     parameters: StudyParameters,
 ) -> Terms:
     """The terms of a study over the hospitals' datasets."""
-    design = hospital_design(parameters, len(datasets))
-    return Terms(
-        format=document.FORMAT,
+    draft = Draft(
         name=name,
         purpose=purpose,
-        chain_id=chain_id,
-        mode="A",
-        committee=tuple(str(item.account.address) for item in players.aggregators),
-        sites=tuple(
-            SiteTerms(
-                account=str(site.account.address),
-                weight=1,
-                version="0x" + dataset.version.hex(),
-                lineage="0x" + dataset.lineage.hex(),
-                record_bound=dataset.record_bound,
-            )
-            for site, dataset in zip(players.sites, datasets, strict=True)
-        ),
-        rounds=parameters.rounds,
-        max_aborts=3,
+        sites=players.sites,
+        datasets=datasets,
+        aggregators=players.aggregators,
         quorum=QuorumTerms(min_sites=3, min_weight=3),
-        windows=WindowTerms(*(WINDOW,) * 11),
-        secagg=SecaggTerms(
-            variant=VARIANT,
-            proofs=PROOFS,
-            proofs_norm_equality=NORM_PROOFS,
-            num_wr_checks=design.num_wr_checks,
-            num_wr_successes=design.num_wr_successes,
-            site_norm_bound=design.site_norm_bound,
-            noise_norm_bound=design.noise_norm_bound,
-        ),
-        privacy=PrivacyTerms(
-            unit="record",
-            neighbours="add-or-remove-one",
-            mechanism="discrete-gaussian",
-            clip=parameters.clip,
-            scale_bits=parameters.scale_bits,
-            noise_variance=parameters.noise_variance,
-            honest=parameters.honest,
-            noise_candidates=1,
-            delta=DELTA,
-            epsilon=EPSILON,
-        ),
+        max_aborts=MAX_ABORTS,
+        window=WINDOW,
         model=ModelTerms(
             name="logistic-regression",
             loss="logistic",
@@ -185,11 +178,17 @@ def hospital_terms(
             momentum=parameters.momentum,
             normaliser=parameters.normaliser,
         ),
-        preprocessing=PreprocessingTerms(
-            columns=data.preprocessing.columns,
-            shift=data.preprocessing.centre,
-            scale=data.preprocessing.spread,
-        ),
+        preprocessing=preprocessing_terms(data),
+    )
+    return draft_terms(draft, hospital_design(parameters, len(datasets)), chain_id)
+
+
+def preprocessing_terms(data: HospitalData) -> PreprocessingTerms:
+    """The public constants that every study of the hospitals scales its columns by."""
+    return PreprocessingTerms(
+        columns=data.preprocessing.columns,
+        shift=data.preprocessing.centre,
+        scale=data.preprocessing.spread,
     )
 
 

@@ -1,10 +1,11 @@
-"""The story of `troth demo hospitals`: one model, a lie, an overspend, and a changed byte.
+"""The story of `troth demo hospitals`: a model, its test, a lie, an overspend, a changed byte.
 
 `play` reads as the story is told. Whatever it shows comes from the ledger, the store or the audit;
 nothing is staged beyond the fifth site's lie and the second study's request.
 """
 
 import errno
+import math
 import os
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from troth.audit.members import TRANSACTIONS
 from troth.audit.run import StudyFigures, Verdict, audit
 from troth.audit.trust import trust_document
 from troth.errors import AuditError, InputError, RoundError
+from troth.learning.confusion import confusion_counts
 from troth.learning.logistic import accuracy
 from troth.learning.model import Model
 from troth.ledger import engines
@@ -28,8 +30,9 @@ from troth.privacy.dp.accounting import nano_rho_budget
 from troth.privacy.dp.price import NANO
 from troth.privacy.plan import plan
 from troth.round.messages import MAX_MESSAGE
-from troth.scenarios import hospital_baselines, result
-from troth.scenarios.hospital_records import HospitalData, load
+from troth.round.study import Study
+from troth.scenarios import hospital_baselines, hospital_evaluation, result
+from troth.scenarios.hospital_records import HospitalData, Records, load
 from troth.scenarios.hospital_run import Options, Played, study_parameters, train
 from troth.scenarios.hospital_study import DELTA, EPSILON, SITES, Cast, cast, hospital_design
 from troth.scenarios.progress import Progress
@@ -68,7 +71,9 @@ def _play(options: Options, work: Path, progress: Progress) -> result.DemoResult
     watch = Stopwatch()
     out = options.out
     with watch.part("data"):
-        progress.stage("569 real patient records: 114 public, 455 split over four hospitals")
+        progress.stage(
+            "569 real patient records: 114 public, 455 over four hospitals, a fifth kept for a test"
+        )
         data = load(options.seed)
     players = cast(os.urandom)
     funded = [organisation.account.address for organisation in players.organisations]
@@ -86,14 +91,17 @@ def _play(options: Options, work: Path, progress: Progress) -> result.DemoResult
         progress.note("false", f"one byte of a copy is changed, and the audit says: {lie}")
     with watch.part("baselines"):
         progress.stage("The same records without Troth, for comparison")
-        compared = _accuracy(options, data, played)
-    (figures,) = (found for found in verdict.studies if found.study == played.study.study_id)
+        model = _final_model(played)
+        compared = _accuracy(options, data, model)
+    by_study = {found.study: found for found in verdict.studies}
+    figures = by_study[played.study.study_id]
     told = result.DemoResult(
         format=result.FORMAT,
         seed=options.seed,
         study=_study_facts(played),
         accuracy=compared,
-        privacy=_privacy(figures, played),
+        privacy=_privacy(figures, played.study),
+        evaluation=_evaluation(by_study[played.evaluation.study_id], played, model, data.public),
         rounds=result.RoundCounts(figures.rounds_final, len(figures.aborts)),
         reports=_reports(figures, players),
         refusals=played.refusals,
@@ -214,9 +222,12 @@ def _ledger_facts(ledger: DevelopmentLedger, played: Played) -> result.LedgerFac
     )
 
 
-def _accuracy(options: Options, data: HospitalData, played: Played) -> result.Accuracy:
+def _final_model(played: Played) -> Model:
     digest = played.view.finals[-1].model_digest
-    model = Model.decode(played.consortium.store.get(digest, max_size=MAX_MESSAGE))
+    return Model.decode(played.consortium.store.get(digest, max_size=MAX_MESSAGE))
+
+
+def _accuracy(options: Options, data: HospitalData, model: Model) -> result.Accuracy:
     return result.Accuracy(
         pooled=hospital_baselines.pooled(data),
         local=hospital_baselines.alone(data),
@@ -237,9 +248,28 @@ def _study_facts(played: Played) -> result.StudyFacts:
     )
 
 
-def _privacy(figures: StudyFigures, played: Played) -> result.Privacy:
+def _evaluation(
+    figures: StudyFigures, played: Played, model: Model, public: Records
+) -> result.Evaluation:
+    """What the audit found released, and what it says of the model; beside the public records."""
+    counts = hospital_evaluation.matrix(figures.counts)
+    terms = played.evaluation.terms
+    variance = len(terms.committee) * terms.privacy.noise_variance
+    exact = confusion_counts(model.weights, public.rows, public.labels)
+    return result.Evaluation(
+        study="0x" + figures.study.hex(),
+        model="0x" + figures.evaluates.hex(),
+        counts=counts,
+        deviation=math.sqrt(variance),
+        **hospital_evaluation.rates(counts, variance),
+        public=hospital_evaluation.matrix([int(count) for count in exact]),
+        privacy=_privacy(figures, played.evaluation),
+    )
+
+
+def _privacy(figures: StudyFigures, study: Study) -> result.Privacy:
     """What the audit found settled on the lineage that paid most, and what that guarantees."""
-    terms = played.study.terms
+    terms = study.terms
     members, honest = len(terms.committee), terms.privacy.honest
     return result.Privacy(
         delta=figures.delta,
@@ -249,7 +279,7 @@ def _privacy(figures: StudyFigures, played: Played) -> result.Privacy:
         rho_budget=nano_rho_budget(EPSILON, DELTA) / NANO,
         assumption=(
             f"no {members - honest + 1} of the {members} aggregators pool what they know, and no "
-            "patient is in the records of two hospitals"
+            "patient is in two of the datasets"
         ),
     )
 

@@ -48,6 +48,57 @@ class Privacy:
 
 
 @dataclass(frozen=True)
+class Matrix:
+    """How many records of each kind the model called what."""
+
+    malignant_found: int
+    malignant_missed: int
+    benign_flagged: int
+    benign_cleared: int
+
+    @property
+    def sensitivity(self) -> float:
+        """Of exact counts: the share of malignant records that is found."""
+        return self.malignant_found / (self.malignant_found + self.malignant_missed)
+
+    @property
+    def specificity(self) -> float:
+        """Of exact counts: the share of benign records that is cleared."""
+        return self.benign_cleared / (self.benign_cleared + self.benign_flagged)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share made of noisy counts, 0 to 1, with the 95 % interval of the noise alone."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The final model on the records that the hospitals had kept from training."""
+
+    study: str
+    model: str
+    """Digest of the model, which is in the terms."""
+    counts: Matrix
+    """As released: noise included, so a count may be below 0."""
+    deviation: float
+    """Standard deviation of the noise of each count."""
+    accuracy: Rate
+    sensitivity: Rate
+    """Of malignant records: the share found."""
+    specificity: Rate
+    """Of benign records: the share cleared."""
+    public: Matrix
+    """The same model on the public records, exact."""
+    privacy: Privacy
+    """What was spent on the records kept from training, and nowhere else."""
+
+
+@dataclass(frozen=True)
 class RoundCounts:
     """How the rounds ended."""
 
@@ -127,6 +178,7 @@ class DemoResult:
     study: StudyFacts
     accuracy: Accuracy
     privacy: Privacy
+    evaluation: Evaluation
     rounds: RoundCounts
     reports: Reports
     refusals: tuple[Refusal, ...]

@@ -6,23 +6,20 @@ chose, so that the sum is known.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from troth.domain import terms as document
 from troth.domain.terms import (
+    CELLS,
+    EvaluationTerms,
     ModelTerms,
     PreprocessingTerms,
-    PrivacyTerms,
     QuorumTerms,
-    SecaggTerms,
-    SiteTerms,
     Terms,
-    WindowTerms,
 )
 from troth.learning.model import Model
 from troth.ledger import engines
@@ -42,9 +39,11 @@ from troth.scenarios.consortium import (
     Organisation,
     found,
 )
+from troth.scenarios.drafting import Draft, draft_terms
 from troth.storage.blobs import LocalBlobs
 
 DIMENSION = 4
+RECORD_BOUND = 64
 GENESIS = 1_700_000_000
 WINDOW = 100
 EPSILON, DELTA = 4.0, 1e-5
@@ -76,7 +75,7 @@ class Shape:
             variant="Pine64HmacSha256Aes128",
             members=self.members,
             dimension=DIMENSION,
-            record_bounds=(64,) * len(self.weights),
+            record_bounds=(RECORD_BOUND,) * len(self.weights),
             weights=self.weights,
             clip=16,
             scale_bits=4,
@@ -127,49 +126,15 @@ def small_terms(
     datasets: Sequence[Dataset],
 ) -> Terms:
     """Terms of the toy study."""
-    design = shape.design()
-    return Terms(
-        format=document.FORMAT,
+    draft = Draft(
         name="small study",
         purpose="tests",
-        chain_id=chain_id,
-        mode="A",
-        committee=tuple(str(item.account.address) for item in aggregators),
-        sites=tuple(
-            SiteTerms(
-                account=str(site.account.address),
-                weight=weight,
-                version="0x" + dataset.version.hex(),
-                lineage="0x" + dataset.lineage.hex(),
-                record_bound=dataset.record_bound,
-            )
-            for site, weight, dataset in zip(sites, shape.weights, datasets, strict=True)
-        ),
-        rounds=shape.rounds,
-        max_aborts=shape.max_aborts,
+        sites=sites,
+        datasets=datasets,
+        aggregators=aggregators,
         quorum=QuorumTerms(min_sites=shape.min_sites, min_weight=1),
-        windows=WindowTerms(*(WINDOW,) * 11),
-        secagg=SecaggTerms(
-            variant=design.variant,
-            proofs=2,
-            proofs_norm_equality=2,
-            num_wr_checks=design.num_wr_checks,
-            num_wr_successes=design.num_wr_successes,
-            site_norm_bound=design.site_norm_bound,
-            noise_norm_bound=design.noise_norm_bound,
-        ),
-        privacy=PrivacyTerms(
-            unit="record",
-            neighbours="add-or-remove-one",
-            mechanism="discrete-gaussian",
-            clip=design.clip,
-            scale_bits=design.scale_bits,
-            noise_variance=design.noise_variance,
-            honest=design.honest,
-            noise_candidates=1,
-            delta=DELTA,
-            epsilon=EPSILON,
-        ),
+        max_aborts=shape.max_aborts,
+        window=WINDOW,
         model=ModelTerms(
             name="logistic-regression",
             loss="logistic",
@@ -183,6 +148,7 @@ def small_terms(
             columns=("a", "b", "c"), shift=(0.0, 0.0, 0.0), scale=(1.0, 1.0, 1.0)
         ),
     )
+    return draft_terms(draft, shape.design(), chain_id)
 
 
 def small_study(
@@ -211,7 +177,7 @@ def small_study(
     store = LocalBlobs(folder / "store")
     consortium = found(ledger, store, everybody, folder / "parties", os.urandom)
     budget = nano_rho_budget(EPSILON, DELTA)
-    datasets = [consortium.register(site, os.urandom(32), 64, budget) for site in sites]
+    datasets = [consortium.register(site, os.urandom(32), RECORD_BOUND, budget) for site in sites]
     terms = small_terms(shape, ledger.chain_id, sites, aggregators, datasets)
     study = consortium.agree(terms)
     return SmallStudy(
@@ -221,6 +187,63 @@ def small_study(
         site_parties(consortium, study, vectors, sharers or {}),
         consortium.aggregators(study),
     )
+
+
+def small_evaluation_terms(small: SmallStudy, datasets: Sequence[Dataset], digest: bytes) -> Terms:
+    """Terms of a toy evaluation, by the same parties, of a model of a toy study.
+
+    Args:
+        small: the study that trained it.
+        datasets: one for each site.
+        digest: the model's.
+    """
+    trained, everybody = small.study, small.consortium.organisations
+    sites = len(trained.sites)
+    design = replace(
+        Shape((1,) * sites, members=len(trained.committee)).design(),
+        clip=1,
+        scale_bits=0,
+        noise_variance=5,
+        rounds=1,
+        counted=True,
+    )
+    draft = Draft(
+        name="small evaluation",
+        purpose="tests",
+        sites=everybody[:sites],
+        datasets=datasets,
+        aggregators=everybody[sites:],
+        quorum=trained.terms.quorum,
+        max_aborts=trained.terms.max_aborts,
+        window=WINDOW,
+        model=EvaluationTerms(
+            name="confusion-counts",
+            dimension=CELLS,
+            study="0x" + trained.study_id.hex(),
+            digest="0x" + digest.hex(),
+        ),
+        preprocessing=trained.terms.preprocessing,
+    )
+    return draft_terms(draft, design, trained.terms.chain_id)
+
+
+def small_evaluation(small: SmallStudy, digest: bytes, counts: Vectors) -> SmallStudy:
+    """Agree on an evaluation of a final model, on new datasets of the same sites.
+
+    Args:
+        small: a study that has run.
+        digest: of one of its final models.
+        counts: what sites send.
+    """
+    consortium, sites = small.consortium, len(small.study.sites)
+    budget = nano_rho_budget(EPSILON, DELTA)
+    datasets = [
+        consortium.register(site, os.urandom(32), RECORD_BOUND, budget)
+        for site in consortium.organisations[:sites]
+    ]
+    study = consortium.agree(small_evaluation_terms(small, datasets, digest))
+    parties = site_parties(consortium, study, counts, {})
+    return SmallStudy(consortium, study, datasets, parties, consortium.aggregators(study))
 
 
 def site_parties(
