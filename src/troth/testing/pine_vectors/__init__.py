@@ -1,0 +1,1 @@
+"""Generates and plays the PINE vectors that the project publishes (``vectors/pine``)."""
