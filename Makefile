@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 NODE_FITS := node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null
-LOCK := uv pip compile -q --universal --python-version 3.11 --prerelease explicit --generate-hashes \
-        --no-emit-index-url --no-header --no-annotate pyproject.toml --group build
+COMPILE := uv pip compile -q --universal --python-version 3.11 --prerelease explicit --generate-hashes \
+           --no-emit-index-url --no-header --no-annotate
+LOCK := $(COMPILE) pyproject.toml --group build
 
-.PHONY: help setup setup-dev demo test lint contracts bench lock clean
+.PHONY: help setup setup-dev demo test lint contracts bench vectors lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,13 +53,29 @@ contracts: contracts/node_modules/.package-lock.json ## compile the contracts an
 contracts/node_modules/.package-lock.json: contracts/package-lock.json
 	@cd contracts && npm ci --silent
 
-bench: setup-dev ## accuracy over ten seeds, beside pooled, alone and federated without privacy
+RIVALS := flower tenseal
+
+bench: setup-dev $(RIVALS:%=benchmarks/.env/%/.made) ## accuracy, noise, and secure aggregation beside its rivals
 	$(BIN)/python benchmarks/hospitals/accuracy.py
+	$(BIN)/python -m benchmarks.dp.discrete_gaussian
+	$(BIN)/python -m benchmarks.secagg.run
+
+# Rivals want other versions of what Troth uses, so each has an environment of its own.
+benchmarks/.env/%/.made: benchmarks/secagg/requirements/%.txt
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes --only-binary :all: -r $< \
+	    && touch $@ || echo "make bench: $* could not be installed; the table will say so"
+
+vectors: setup-dev ## make the PINE vectors anew
+	$(BIN)/python -m troth.testing.pine_vectors
 
 lock: ## write the pinned dependency files anew (needs uv)
 	$(LOCK) -o requirements/runtime.txt
 	$(LOCK) --group dev -o requirements/dev.txt -c requirements/runtime.txt
+	for rival in $(RIVALS); do \
+	    $(COMPILE) benchmarks/secagg/requirements/$$rival.in -o benchmarks/secagg/requirements/$$rival.txt; \
+	done
 
 clean: ## remove everything that these targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis out dist contracts/node_modules
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis out dist contracts/node_modules benchmarks/.env
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
