@@ -301,10 +301,10 @@ def test_what_rounding_moves():
 
 
 def test_kernels_by_dimension():
-    assert "from 20,000 entries on" in FLAT
-    assert instance(dimension=19_999).kernels_used == "clear"
-    assert instance(dimension=20_000).kernels_used == "fast"
-    assert instance("Pine128", 20_000, kernels="fast").kernels_used == "clear"
+    assert "from 10,000 entries on" in FLAT
+    assert instance(dimension=9_999).kernels_used == "clear"
+    assert instance(dimension=10_000).kernels_used == "fast"
+    assert instance("Pine128", 10_000, kernels="fast").kernels_used == "clear"
     words = {variant.field.name: variant.field.dtype for variant in VARIANTS.values()}
     assert words.pop("Field128").hasobject
     assert {name: word.itemsize for name, word in words.items()} == {

@@ -4,7 +4,7 @@ from troth.privacy.hazmat.choice import Choice, takes_fast
 from troth.privacy.secagg.field import FIELD128, Field
 from troth.privacy.secagg.kernels import CLEAR, Kernels
 
-FAST_FROM = 20_000
+FAST_FROM = 10_000
 """Dimension from which ``auto`` is ``fast``: there a report takes the clear version several times
 as long, and loading the compiled code (about a second, once) pays off after some dozens."""
 
