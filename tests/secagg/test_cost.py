@@ -78,12 +78,11 @@ def test_the_xof_absorbs_and_expands_as_many_bytes(measure, variant, chosen):
 @pytest.mark.parametrize("dimension", [1, 30, 200])
 @pytest.mark.parametrize("chunk", [1, 8, 64])
 def test_products_are_those_that_the_kernels_compute(monkeypatch, dimension, chunk):
-    """The kernels as plain Python, counting; whole blocks of wires are padded with zeros."""
+    """The kernels as plain Python, counting; these numbers of wires need no padding."""
     pine = Pine(
         "Pine32HmacSha256Aes128", shares=2, dimension=dimension, num_frac_bits=0, l2_norm_bound=50,
         chunk_length_norm_equality=chunk, proofs_norm_equality=2, kernels="fast",
     )  # fmt: skip
-    monkeypatch.setattr(modular, "_COLUMNS", 1)
     for name in ("squares", "combine"):
         monkeypatch.setattr(modular, name, getattr(modular, name).py_func)
     products = 0

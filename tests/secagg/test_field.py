@@ -122,3 +122,13 @@ def test_roots_of_unity_have_their_order(field):
         assert pow(root, size, field.modulus) == 1
         assert pow(root, size // 2, field.modulus) == field.modulus - 1
     assert field.inverse(7) * 7 % field.modulus == 1
+
+
+@each_field
+def test_nothing_is_rounded_or_read_into_an_element(field):
+    for wrong in ([1.9], ["5"], [b"7"], [None], [-0.5], np.array([0.5])):
+        with pytest.raises(EncodingError):
+            field.encode_vec(wrong)
+    with pytest.raises(EncodingError):
+        field.encode_vec(np.ones((2, 2), dtype=field.dtype))
+    assert field.encode_vec([np.uint8(3)]) == field.encode_vec([3])

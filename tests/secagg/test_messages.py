@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from troth.errors import DecodeError, ParameterError
@@ -129,3 +132,68 @@ def test_wrong_lengths_of_keys_nonces_and_randomness_are_refused(small, report):
             small.verify_init(wrong, 1, nonce, public_share, helper)
         with pytest.raises(ParameterError, match="verify key"):
             small.query_points_usable(wrong, nonce)
+
+
+def test_what_was_received_cannot_change_afterwards(small, rng):
+    nonce, key = rng.bytes(16), rng.bytes(small.VERIFY_KEY_SIZE)
+    public_share, inputs = small.shard_integers([1, 2, 3, 4, 5], nonce, rng.bytes(small.RAND_SIZE))
+    received = bytearray(inputs[0].encode())
+    begun = [
+        small.verify_init(key, 0, nonce, public_share, small.decode_input_share(0, received)),
+        small.verify_init(key, 1, nonce, public_share, inputs[1]),
+    ]
+    received[:] = bytes(len(received))
+    message = small.verifier_shares_to_message([share for _, share in begun])
+    agg_shares = [
+        small.agg_update(small.agg_init(), small.verify_next(state, message)) for state, _ in begun
+    ]
+    assert small.unshard_integers(agg_shares, 1).tolist() == [1, 2, 3, 4, 5]
+    vectors = [inputs[0].measurement, inputs[0].proofs, begun[1][0].out_share.values]
+    for vector in [*vectors, *(share.values for share in agg_shares)]:
+        with pytest.raises(ValueError, match="read-only"):
+            vector[0] = 0
+
+
+def test_decoders_take_bytes_and_nothing_else(small):
+    for wrong in (None, "00", [0] * 10, 5):
+        for decode in (small.decode_public_share, small.decode_output_share):
+            with pytest.raises(DecodeError, match="bytes"):
+                decode(wrong)
+        with pytest.raises(DecodeError, match="bytes"):
+            small.decode_input_share(1, wrong)
+
+
+def test_arguments_of_other_types_are_refused(small, rng):
+    nonce, key, rand = rng.bytes(16), rng.bytes(small.VERIFY_KEY_SIZE), rng.bytes(small.RAND_SIZE)
+    vector = [1, 2, 3, 4, 5]
+    public_share, inputs = small.shard_integers(vector, nonce, rand)
+    for wrong in (None, "x" * 16, [0] * 16, 7):
+        with pytest.raises(ParameterError, match="nonce must be bytes"):
+            small.shard_integers(vector, wrong, rand)
+        with pytest.raises(ParameterError, match="rand must be bytes"):
+            small.shard_integers(vector, nonce, wrong)
+        with pytest.raises(ParameterError, match="verify key must be bytes"):
+            small.verify_init(wrong, 0, nonce, public_share, inputs[0])
+        broken = replace(inputs[1], wraparound_blind=wrong)
+        with pytest.raises(ParameterError, match="blind must be bytes"):
+            small.verify_init(key, 1, nonce, public_share, broken)
+
+
+def test_vectors_that_are_none_of_the_field_are_refused(small, rng):
+    nonce, key = rng.bytes(16), rng.bytes(small.VERIFY_KEY_SIZE)
+    public_share, (leader, _) = small.shard_integers(
+        [1, 2, 3, 4, 5], nonce, rng.bytes(small.RAND_SIZE)
+    )
+    for name in ("measurement", "proofs"):
+        good = getattr(leader, name)
+        outside = good.copy()
+        outside[0] = small.field.modulus
+        wrong = [outside, good.tolist(), good.astype(np.float64), good[None], np.ma.array(good)]
+        for vector in wrong:
+            broken = replace(leader, **{name: vector})
+            with pytest.raises(ParameterError, match=name):
+                small.verify_init(key, 0, nonce, public_share, broken)
+    outside = small.field.zeros(5)
+    outside[3] = small.field.modulus
+    with pytest.raises(ParameterError, match="outside"):
+        small.agg_update(small.agg_init(), OutputShare(small.field, outside))

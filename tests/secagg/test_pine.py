@@ -354,3 +354,41 @@ def test_every_flipped_bit_is_rejected(small, rng, play):
                 continue  # not below the modulus any more
             with pytest.raises(ReportRejected):
                 play(small, key, nonce, *messages)
+
+
+def test_measurements_that_are_no_vectors_are_refused():
+    pine = pine32()
+    nonce, rand = bytes(16), bytes(pine.RAND_SIZE)
+    masked = np.ma.array([1.0, 2.0, 3.0, 4.0, 5.0], mask=[False, True, False, False, False])
+    for wrong in (masked, [[1.0], [2.0, 3.0], [], [4.0], [5.0]], [True] * 5):
+        for shard in (pine.shard, pine.shard_integers):
+            with pytest.raises(EncodingError):
+                shard(wrong, nonce, rand)
+
+
+def test_integers_of_any_width_are_shared_alike():
+    pine = pine32()
+    nonce, rand = bytes(16), bytes(pine.RAND_SIZE)
+    vector = [1, 0, 3, 2, 7]
+    expected = pine.shard_integers(vector, nonce, rand)
+    for dtype in (np.int8, np.uint8, np.int32, np.uint32, np.uint64, object, ">i4"):
+        assert pine.shard_integers(np.array(vector, dtype=dtype), nonce, rand) == expected
+    wide = Pine("Pine128", shares=2, dimension=2, num_frac_bits=0, l2_norm_bound=2**63 + 1)
+    public_share, inputs = wide.shard_integers([2**63, -1], nonce, bytes(wide.RAND_SIZE))
+    shares = [wide._expand(agg_id, share)[0][:2] for agg_id, share in enumerate(inputs)]
+    total = wide.field.add(*shares)
+    assert wide.field.to_signed(total).tolist() == [2**63, -1]
+    assert public_share.encode()
+
+
+def test_parameters_of_other_types_are_refused():
+    others: list[Any] = [["Pine64"], None, 7]
+    for wrong in others:
+        with pytest.raises(ParameterError, match="unknown PINE variant"):
+            Pine(wrong, shares=2, dimension=5, num_frac_bits=0, l2_norm_bound=9)
+    with pytest.raises(ParameterError, match="alpha"):
+        Pine("Pine64", shares=2, dimension=5, num_frac_bits=0, l2_norm_bound=9, alpha=10**400)
+    with pytest.raises(ParameterError, match="kernels"):
+        pine32(kernels=["fast"])
+    with pytest.raises(ParameterError, match="chunk_length_norm_equality"):
+        pine32(chunk_length_norm_equality=2**63)

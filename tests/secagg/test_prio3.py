@@ -178,7 +178,7 @@ def test_nothing_is_changed_in_place():
         (Prio3Histogram(2, 4), [-1, 4, 2.0, True, [1]]),
         (
             Prio3SumVec(2, 2, 4),
-            [[], [1], [1, 2, 3], [0, -1], [16, 0], [1.0, 1], [True, 1], [[1], 1]],
+            [[0, -1], [16, 0], [1.0, 1], [True, 1], [[1], 1], {1, 2}, 5],
         ),
     ],
     ids=lambda value: type(value).__name__,
@@ -187,6 +187,13 @@ def test_measurements_out_of_range_are_refused(prio3, measurements):
     for measurement in measurements:
         with pytest.raises(EncodingError):
             prio3.shard(measurement, bytes(16), bytes(prio3.RAND_SIZE))
+
+
+@pytest.mark.parametrize("length", [0, 1, 3])
+def test_vectors_of_another_length_are_refused(length):
+    prio3 = Prio3SumVec(2, 2, 4)
+    with pytest.raises(ParameterError, match="measurement"):
+        prio3.shard([1] * length, bytes(16), bytes(prio3.RAND_SIZE))
 
 
 @pytest.mark.parametrize("shares", [-1, 0, 1, 256, 2.0, True, "2"])

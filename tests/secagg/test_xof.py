@@ -53,6 +53,8 @@ def test_a_binder_may_come_in_pieces_until_the_first_byte(xof):
     for piece in (b"bi", b"", memoryview(b"nder")):
         stream.absorb(piece)
     assert stream.next(40) == xof(seed, b"t", b"binder").next(40)
+    words = np.arange(4, dtype="<u4")
+    assert xof(seed, b"t", words.data).next(9) == xof(seed, b"t", words.tobytes()).next(9)
     with pytest.raises(ParameterError, match="absorb"):
         stream.absorb(b"more")
 

@@ -14,6 +14,6 @@ def takes_fast(choice: Choice, size: int, fast_from: int) -> bool:
     Raises:
         ParameterError: The choice is none of ``auto``, ``clear``, ``fast``.
     """
-    if choice not in {"auto", "clear", "fast"}:
+    if choice not in ("auto", "clear", "fast"):
         raise ParameterError(f"kernels must be 'auto', 'clear' or 'fast', not {choice!r}")
     return choice == "fast" or (choice == "auto" and size >= fast_from)

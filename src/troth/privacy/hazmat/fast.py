@@ -6,8 +6,8 @@ memory is bounded: streams and signs go through buffers of fixed size, and the t
 proof are never stored.
 """
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,18 @@ import numpy.typing as npt
 
 from troth.privacy.hazmat import modular
 from troth.privacy.secagg.circuits import NormEquality, Statement
-from troth.privacy.secagg.encoding import checked_integers, norm_bits, quantise_entries
+from troth.privacy.secagg.encoding import (
+    check_norm,
+    checked_floats,
+    checked_vector,
+    integer_entries,
+    norm_bits,
+    quantise_entries,
+    squared_norm,
+)
 from troth.privacy.secagg.field import Elements, Field, Integers
 from troth.privacy.secagg.flp import Flp
-from troth.privacy.secagg.kernels import CLEAR, Kernels
+from troth.privacy.secagg.kernels import Kernels
 from troth.privacy.secagg.ntt import evaluate, interpolate, root_powers
 from troth.privacy.secagg.parameters import Parameters
 from troth.privacy.secagg.xof import Xof
@@ -36,35 +44,21 @@ class FastKernels(Kernels):
     name = "fast"
 
     def prefix_of_floats(self, parameters: Parameters, measurement: npt.ArrayLike) -> Elements:
-        """As the clear version, in one pass over pieces of the measurement."""
-        floats = np.asarray(measurement)
-        if floats.shape == (parameters.dimension,) and floats.dtype.kind in "fiu":
-            pieces = (
-                quantise_entries(parameters, floats[start : start + _AT_ONCE])
-                for start in range(0, len(floats), _AT_ONCE)
-            )
-            prefix = _encode_pieces(parameters, pieces)
-            if prefix is not None:
-                return prefix
-        return CLEAR.prefix_of_floats(parameters, measurement)
+        """As the clear version, a piece of the measurement at a time."""
+        floats = checked_floats(parameters, measurement)
+        return _encode_pieces(parameters, floats, partial(quantise_entries, parameters))
 
     def prefix_of_integers(self, parameters: Parameters, vector: npt.ArrayLike) -> Elements:
-        """As the clear version, in one pass over pieces of the vector."""
-        integers = checked_integers(parameters, vector)
-        pieces = (integers[start : start + _AT_ONCE] for start in range(0, len(integers), _AT_ONCE))
-        prefix = _encode_pieces(parameters, pieces)
-        return CLEAR.prefix_of_integers(parameters, integers) if prefix is None else prefix
+        """As the clear version, a piece of the vector at a time."""
+        return _encode_pieces(parameters, checked_vector(parameters, vector), integer_entries)
 
     def sample(self, xof: Xof, field: Field, out: Elements) -> None:
         """As the clear version; reads the stream to the same byte."""
         modulus, filled = field.dtype.type(field.modulus), 0
         while filled < len(out):
-            candidates = field.zeros(min(_AT_ONCE, len(out) - filled))
-            if candidates.itemsize == field.encoded_size:
-                xof.read_into(candidates.view(np.uint8).data)
-            else:
-                candidates = field.unpack(xof.next(len(candidates) * field.encoded_size))
-            filled = modular.accept(candidates, modulus, out, filled)
+            wanted = min(_AT_ONCE, len(out) - filled)
+            candidates = field.unpack(xof.next(wanted * field.encoded_size))
+            filled = modular.accept(_frozen(candidates), modulus, out, filled)
 
     def add(self, field: Field, left: Elements, right: Elements) -> Elements:
         """As the clear version."""
@@ -112,6 +106,7 @@ class _NormEqualityFlp(Flp[Statement]):
         modular.squares(
             _frozen(measurement.gradient),
             _frozen(seeds),
+            (0,) * _block(self.circuit.arity),
             *_transform_constants(field, points),
             montgomery.modulus,
             montgomery.inverse,
@@ -187,7 +182,12 @@ def _first_between(field: Field, points: int) -> Elements:
     unit = field.zeros((1, points, 1))
     unit[0, 0, 0] = 1
     half_step = root_powers(field, 2 * points, points)[None, :, None]
-    return evaluate(field, field.mul(interpolate(field, unit), half_step))[0, :, 0]
+    return _frozen(evaluate(field, field.mul(interpolate(field, unit), half_step))[0, :, 0])
+
+
+def _block(arity: int) -> int:
+    """Columns at a time for a number of wires: so that less than half of the work is padding."""
+    return next(columns for columns in modular.BLOCKS if columns <= arity)
 
 
 def _bit_reversed(points: int) -> npt.NDArray[np.int64]:
@@ -197,25 +197,34 @@ def _bit_reversed(points: int) -> npt.NDArray[np.int64]:
     return order
 
 
-def _encode_pieces(parameters: Parameters, pieces: Iterable[Integers]) -> Elements | None:
-    """Gradient and norm bits of a vector in pieces; None unless it is plainly within the bound."""
+def _encode_pieces(
+    parameters: Parameters,
+    entries: npt.NDArray[Any],
+    convert: Callable[[npt.NDArray[Any]], Integers],
+) -> Elements:
+    """Gradient and norm bits of a vector whose pieces are converted to integers in turn.
+
+    Raises:
+        EncodingError: The norm is above the bound, or what `convert` raises.
+    """
     prefix = parameters.field.zeros(parameters.prefix_len)
-    start = norm = 0
-    for piece in pieces:
-        if piece.dtype != np.int64:
-            return None
+    modulus, norm = parameters.field.dtype.type(parameters.field.modulus), 0
+    for start in range(0, parameters.dimension, _AT_ONCE):
+        piece = convert(entries[start : start + _AT_ONCE])
         out = prefix[start : start + len(piece)]
-        modulus = out.dtype.type(parameters.field.modulus)
-        inside, low, high = modular.encode(
-            _frozen(np.ascontiguousarray(piece)), parameters.l2_norm_bound, modulus, out
-        )
-        if not inside:
-            return None
-        start, norm = start + len(piece), norm + int(low) + (int(high) << 32)
-    if norm > parameters.sq_norm_bound:
-        return None
+        norm += _encode(piece, parameters.l2_norm_bound, modulus, out)
+    check_norm(parameters, norm)
     prefix[parameters.dimension :] = norm_bits(parameters, norm)
     return prefix
+
+
+def _encode(piece: Integers, bound: int, modulus: Any, out: Elements) -> int:
+    """Encode a piece and give its squared norm; where that is above the bound, the norm only."""
+    if piece.dtype == np.int64:
+        inside, low, high = modular.encode(_frozen(piece), bound, modulus, out)
+        if inside:
+            return int(low) + (int(high) << 32)
+    return squared_norm(piece)
 
 
 def _signed_sums(signs: npt.NDArray[np.uint64], gradient: Elements) -> list[int]:

@@ -6,7 +6,8 @@ of Computation 44(170), 1985): ``a·b/2^w`` modulo q. So one factor is a public 
 or the caller multiplies what comes out by 2^w. Only :mod:`troth.privacy.hazmat.fast` calls these.
 
 Nothing branches on a value or looks one up by address, except that `accept` moves its place in
-the output past what it accepts, and that `signed_sums` looks up by signs, which are public.
+the output past what it accepts, and that `signed_sums` looks up by signs, which are public. Tests
+read the machine code for it.
 """
 
 from collections.abc import Callable
@@ -23,8 +24,14 @@ Words = Any
 
 
 def _emit_sub(builder: Any, a: Any, b: Any, q: Any) -> Any:
-    plain = builder.sub(a, b)
-    return builder.select(builder.icmp_unsigned("<", a, b), builder.add(plain, q), plain)
+    """In two words, whose high one is all ones where a − b is below zero: then q comes back.
+
+    A comparison and a selection would say the same, and some processors' code for them branches.
+    """
+    word, double = a.type, ir.IntType(2 * a.type.width)
+    wide = builder.sub(builder.zext(a, double), builder.zext(b, double))
+    borrow = builder.trunc(builder.ashr(wide, ir.Constant(double, word.width)), word)
+    return builder.add(builder.trunc(wide, word), builder.and_(borrow, q))
 
 
 def _emit_add(builder: Any, a: Any, b: Any, q: Any) -> Any:
@@ -109,7 +116,7 @@ def encode(values: Any, bound: int, q: Words, out: Words) -> tuple[bool, Words, 
         square = np.uint64(value * value)
         low += square & np.uint64(0xFFFFFFFF)
         high += square >> np.uint64(32)
-        out[i] = np.uint64(value) + (np.uint64(q) if value < 0 else np.uint64(0))
+        out[i] = np.uint64(value) + (np.uint64(value >> np.int64(63)) & np.uint64(q))
     return inside, low, high
 
 
@@ -167,13 +174,16 @@ def combine(inputs: Words, factors: Words, out: Words, q: Words, inverse: Words)
                 row[j] = _add(row[j], _mul(chunk[j], factor, q, inverse), q)
 
 
-_COLUMNS = 64  # of the table below, at a time: a block of 512 points stays in a usual L2 cache
+BLOCKS = (64, 8, 1)
+"""Columns that `squares` takes at a time: the most that there are. A block of 64 by 512 points
+stays in a usual L2 cache."""
 
 
 @compiled
 def squares(  # noqa: C901, PLR0912  # in one function the compiler keeps a block in the cache
     inputs: Words,
     seeds: Words,
+    lanes: tuple[int, ...],
     down: Words,
     turn: Words,
     up: Words,
@@ -192,6 +202,8 @@ def squares(  # noqa: C901, PLR0912  # in one function the compiler keeps a bloc
     Args:
         inputs: Vector.
         seeds: Shape (proofs, arity).
+        lanes: As many zeros as there are columns in a block. The length of a tuple is known to
+            the compiler, and loops of known length are the fast ones.
         down: ω^-k·2^w for k below P/2.
         turn: ψ^k/P·2^w with ψ² = ω, in bit-reversed order of k.
         up: ω^k·2^w for k below P/2.
@@ -203,10 +215,11 @@ def squares(  # noqa: C901, PLR0912  # in one function the compiler keeps a bloc
     """
     proofs, arity = seeds.shape
     points = turn.size
-    block = np.zeros((points, _COLUMNS), inputs.dtype)
+    columns = len(lanes)
+    block = np.zeros((points, columns), inputs.dtype)
     zero = block[0, 0]
-    for first in range(0, arity, _COLUMNS):
-        width = min(_COLUMNS, arity - first)
+    for first in range(0, arity, columns):
+        width = min(columns, arity - first)
         for k in range(points):
             row = block[k]
             row[:] = zero
@@ -223,14 +236,14 @@ def squares(  # noqa: C901, PLR0912  # in one function the compiler keeps a bloc
             for base in range(0, points, 2 * half):
                 for k in range(half):
                     root, upper, lower = down[k * stride], block[base + k], block[base + k + half]
-                    for j in range(_COLUMNS):
+                    for j in range(columns):
                         left, right = upper[j], lower[j]
                         upper[j] = _add(left, right, q)
                         lower[j] = _mul(_sub(left, right, q), root, q, inverse)
             half, stride = half // 2, stride * 2
         for k in range(points):
             root, row = turn[k], block[k]
-            for j in range(_COLUMNS):
+            for j in range(columns):
                 row[j] = _mul(row[j], root, q, inverse)
         # And back, decimation in time, which takes them in that order.
         half, stride = 1, points // 2
@@ -238,7 +251,7 @@ def squares(  # noqa: C901, PLR0912  # in one function the compiler keeps a bloc
             for base in range(0, points, 2 * half):
                 for k in range(half):
                     root, upper, lower = up[k * stride], block[base + k], block[base + k + half]
-                    for j in range(_COLUMNS):
+                    for j in range(columns):
                         left, right = upper[j], _mul(lower[j], root, q, inverse)
                         upper[j] = _add(left, right, q)
                         lower[j] = _sub(left, right, q)
@@ -246,7 +259,7 @@ def squares(  # noqa: C901, PLR0912  # in one function the compiler keeps a bloc
         for k in range(points):
             row = block[k]
             total = between[k]
-            for j in range(_COLUMNS):
+            for j in range(columns):
                 total = _add(total, _mul(row[j], row[j], q, inverse), q)
             between[k] = total
             for p in range(proofs):

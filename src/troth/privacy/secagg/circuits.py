@@ -11,14 +11,14 @@ from functools import cache
 
 import numpy as np
 
-from troth.privacy.secagg.field import Elements, Field
+from troth.privacy.secagg.field import Elements, Field, read_only
 from troth.privacy.secagg.flp import Circuit
 from troth.privacy.secagg.parameters import Parameters, count_calls
 
 
 @cache
 def _powers_of_two(field: Field, width: int) -> Elements:
-    return field.powers(field.vector([2]), width)
+    return read_only(field.powers(field.vector([2]), width))
 
 
 def bits_to_values(field: Field, bits: Elements) -> Elements:

@@ -25,7 +25,8 @@ class Work:
     signed_additions: int
     """Entries added, taken off or left out by the wraparound checks."""
     products: int
-    """Products of field elements in the proof of norm equality."""
+    """Products of field elements in the proof of norm equality, but for the padding of wires to
+    whole blocks (of 64, or of 8 below that), which is less than half."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,14 @@ class Commitment:
 
     def absorb_prefix(self, piece: Elements) -> None:
         """Take in the next elements of gradient and norm bits, which both parts bind."""
-        packed = self._field.pack(piece)
-        self._wraparound.absorb(packed)
-        self._verification.absorb(packed)
+        for packed in self._field.packed(piece):
+            self._wraparound.absorb(packed)
+            self._verification.absorb(packed)
 
     def absorb_claims(self, piece: Elements) -> None:
         """Take in the next elements of the rest, which only the verification part binds."""
-        self._verification.absorb(self._field.pack(piece))
+        for packed in self._field.packed(piece):
+            self._verification.absorb(packed)
 
     def wraparound_part(self) -> bytes:
         """Binds gradient and norm bits; run once, when all of them are in."""

@@ -1,5 +1,6 @@
 """From a client's numbers to the elements that are shared, and from a sum back to numbers."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,21 @@ from troth.privacy.secagg.field import Elements, Integers
 from troth.privacy.secagg.parameters import Parameters
 
 _INT64 = np.iinfo(np.int64)
+_AT_ONCE = 1 << 14  # entries of a sum that are converted at a time
+
+
+def checked_floats(parameters: Parameters, measurement: npt.ArrayLike) -> npt.NDArray[Any]:
+    """A measurement as an array of numbers, whose values nobody has looked at.
+
+    Raises:
+        EncodingError: It is no array of real numbers.
+        ParameterError: It has another length than ``dimension``.
+    """
+    floats = _as_array(measurement)
+    if floats.dtype.kind not in "fiu":
+        raise EncodingError(f"a measurement of {floats.dtype} is not one of floats")
+    _check_shape(parameters, floats.shape)
+    return floats
 
 
 def quantise(parameters: Parameters, measurement: npt.ArrayLike) -> Integers:
@@ -19,11 +35,7 @@ def quantise(parameters: Parameters, measurement: npt.ArrayLike) -> Integers:
         EncodingError: An entry is NaN, infinite or subnormal, or is no float.
         ParameterError: The measurement has another length than ``dimension``.
     """
-    floats = np.asarray(measurement)
-    if floats.dtype.kind not in "fiu":
-        raise EncodingError(f"a measurement of {floats.dtype} is not one of floats")
-    _check_shape(parameters, floats.shape)
-    return quantise_entries(parameters, floats)
+    return quantise_entries(parameters, checked_floats(parameters, measurement))
 
 
 def quantise_entries(parameters: Parameters, entries: npt.NDArray[Any]) -> Integers:
@@ -53,15 +65,35 @@ def checked_integers(parameters: Parameters, vector: npt.ArrayLike) -> Integers:
         EncodingError: It holds something else than integers.
         ParameterError: The vector has another length than ``dimension``.
     """
-    integers = np.asarray(vector)
+    return integer_entries(checked_vector(parameters, vector))
+
+
+def checked_vector(parameters: Parameters, vector: npt.ArrayLike) -> npt.NDArray[Any]:
+    """The same, as an array of integers of any kind: not converted yet.
+
+    Raises:
+        EncodingError: It holds something else than integers.
+        ParameterError: The vector has another length than ``dimension``.
+    """
+    if isinstance(vector, list | tuple) and all(type(entry) is int for entry in vector):
+        # Left to itself, NumPy makes floats of integers that no machine word holds.
+        integers = np.array(vector, dtype=object)
+    else:
+        integers = _as_array(vector)
     _check_shape(parameters, integers.shape)
-    if integers.dtype.kind == "i":
-        return integers.astype(np.int64, copy=False)
-    if integers.dtype.kind == "u":
-        return integers.astype(object)
+    if integers.dtype.kind in "iu":
+        return integers
     if integers.dtype == object and all(type(entry) is int for entry in integers):
         return integers
     raise EncodingError(f"a vector of {integers.dtype} is not one of integers")
+
+
+def integer_entries(entries: npt.NDArray[Any]) -> Integers:
+    """Integers of any kind as int64, or as Python integers where one does not fit."""
+    may_be_wide = entries.dtype in (np.dtype(object), np.dtype(np.uint64))
+    if may_be_wide and not _INT64.min <= entries.min() <= entries.max() <= _INT64.max:
+        return entries.astype(object)
+    return entries.astype(np.int64, copy=False)
 
 
 def squared_norm(vector: Integers) -> int:
@@ -72,6 +104,18 @@ def squared_norm(vector: Integers) -> int:
     return sum(int(entry) ** 2 for entry in vector)
 
 
+def check_norm(parameters: Parameters, norm: int) -> None:
+    """Refuse a squared norm above the bound.
+
+    Raises:
+        EncodingError: It is.
+    """
+    if norm > parameters.sq_norm_bound:
+        raise EncodingError(
+            f"the vector's squared norm {norm} is above the bound {parameters.sq_norm_bound}"
+        )
+
+
 def encode_prefix(parameters: Parameters, vector: Integers) -> Elements:
     """What is shared before the wraparound checks: gradient ‖ bits of v ‖ bits of u = B² − v.
 
@@ -79,10 +123,7 @@ def encode_prefix(parameters: Parameters, vector: Integers) -> Elements:
         EncodingError: The norm is above the bound.
     """
     norm = squared_norm(vector)
-    if norm > parameters.sq_norm_bound:
-        raise EncodingError(
-            f"the vector's squared norm {norm} is above the bound {parameters.sq_norm_bound}"
-        )
+    check_norm(parameters, norm)
     return np.concatenate([parameters.field.from_signed(vector), norm_bits(parameters, norm)])
 
 
@@ -107,17 +148,38 @@ def decode_sum(parameters: Parameters, total: Elements) -> npt.NDArray[np.int64]
     Raises:
         EncodingError: An entry does not fit in 64 bits (possible in Field128 only).
     """
-    signed = parameters.field.to_signed(total)
-    if signed.dtype == object and any(not _INT64.min <= v <= _INT64.max for v in signed):
-        raise EncodingError("an entry of the sum does not fit in 64 bits")
-    return signed.astype(np.int64)
+    integers = np.empty(len(total), dtype=np.int64)
+    for piece, out in _pieces(total, integers):
+        signed = parameters.field.to_signed(piece)
+        if signed.dtype == object and any(not _INT64.min <= v <= _INT64.max for v in signed):
+            raise EncodingError("an entry of the sum does not fit in 64 bits")
+        out[:] = signed
+    return integers
 
 
 def dequantise(parameters: Parameters, total: Elements) -> npt.NDArray[np.float64]:
     """The numbers behind a sum of gradients: signed integers divided by 2^num_frac_bits."""
-    signed = parameters.field.to_signed(total)
-    floats: npt.NDArray[np.float64] = signed.astype(np.float64) * 2.0**-parameters.num_frac_bits
+    floats = np.empty(len(total), dtype=np.float64)
+    for piece, out in _pieces(total, floats):
+        signed = parameters.field.to_signed(piece)
+        out[:] = signed.astype(np.float64) * 2.0**-parameters.num_frac_bits
     return floats
+
+
+def _pieces(total: Elements, out: npt.NDArray[Any]) -> Iterator[tuple[Elements, npt.NDArray[Any]]]:
+    """Views of both, a piece at a time: what is computed in between stays small."""
+    for start in range(0, len(total), _AT_ONCE):
+        yield total[start : start + _AT_ONCE], out[start : start + _AT_ONCE]
+
+
+def _as_array(values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """An array, but of nothing that NumPy would have to guess at or leave out."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise EncodingError("a masked array does not say what its masked entries are")
+    try:
+        return np.asarray(values)
+    except ValueError as problem:
+        raise EncodingError(f"this is no vector: {problem}") from problem
 
 
 def _check_shape(parameters: Parameters, shape: tuple[int, ...]) -> None:

@@ -9,7 +9,8 @@ The wire format is that of VDAF (draft-irtf-cfrg-vdaf-11, ``poc/vdaf_poc/field.p
 in ``encoded_size`` bytes, little-endian, and the elements of a vector one after the other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,15 @@ Integers = npt.NDArray[Any]
 
 Buffer = bytes | memoryview
 """Bytes in memory that somebody may still own."""
+
+
+_AT_ONCE = 1 << 14  # elements of the 5-byte field that are packed at a time
+
+
+def read_only(values: Elements) -> Elements:
+    """An array that its maker gives away: from now on nobody changes what a message holds."""
+    values.flags.writeable = False
+    return values
 
 
 class Field:
@@ -62,12 +72,19 @@ class Field:
         """A vector of integers that already lie in [0, q).
 
         Raises:
-            EncodingError: An integer lies outside.
+            EncodingError: An integer lies outside, or something is no integer.
         """
-        integers = [int(value) for value in values]
+        try:
+            integers = [index(value) for value in values]
+        except TypeError as problem:
+            raise EncodingError(f"{self.name}: {problem}") from problem
         if any(not 0 <= value < self.modulus for value in integers):
             raise EncodingError(f"{self.name}: an integer lies outside [0, {self.modulus})")
         return np.array(integers, dtype=self.dtype)
+
+    def contains(self, values: Elements) -> bool:
+        """Whether all entries of an array of the field's dtype are elements of the field."""
+        return all(type(value) is int and 0 <= value < self.modulus for value in values.flat)
 
     def from_signed(self, values: Integers) -> Elements:
         """Signed integers modulo q."""
@@ -142,14 +159,14 @@ class Field:
         pieces = [data[start : start + size] for start in range(0, len(data), size)]
         return np.array([int.from_bytes(piece, "little") for piece in pieces], dtype=object)
 
-    def pack(self, values: Elements) -> Buffer:
-        """The wire format of a vector; a view of it where memory holds integers as the wire does.
+    def packed(self, values: Elements) -> Iterator[Buffer]:
+        """The wire format of a vector, in pieces; a view where memory holds it as the wire does.
 
         Raises:
             EncodingError: An integer lies outside [0, q).
         """
         size = self.encoded_size
-        return b"".join(value.to_bytes(size, "little") for value in self.vector(values).tolist())
+        yield b"".join(value.to_bytes(size, "little") for value in self.vector(values).tolist())
 
     def encode_vec(self, values: Elements | Iterable[int]) -> bytes:
         """The wire format of a vector.
@@ -159,7 +176,7 @@ class Field:
         """
         if not isinstance(values, np.ndarray) or values.dtype != self.dtype:
             values = self.vector(values)
-        return bytes(self.pack(values))
+        return b"".join(self.packed(values))
 
     def decode_vec(self, data: Buffer) -> Elements:
         """The vector behind its wire format: a view of the bytes where :meth:`unpack` gives one.
@@ -172,7 +189,7 @@ class Field:
                 f"{self.name}: {len(data)} bytes are no multiple of {self.encoded_size}"
             )
         values = self.unpack(data)
-        if len(values) and values.max() >= self.modulus:
+        if not self.contains(values):
             first = np.flatnonzero(values >= self.modulus)[0]
             raise DecodeError(f"{self.name}: element {first} is not below the modulus")
         return values
@@ -198,13 +215,15 @@ class _MachineField(Field):
     def unpack(self, data: Buffer) -> Elements:
         return np.frombuffer(data, dtype=f"<u{self.encoded_size}").astype(self.dtype, copy=False)
 
-    def pack(self, values: Elements) -> Buffer:
+    def packed(self, values: Elements) -> Iterator[Buffer]:
         self._check_range(values)
-        wire = np.ascontiguousarray(values, dtype=f"<u{self.encoded_size}")
-        return wire.reshape(-1).view(np.uint8).data
+        yield np.ascontiguousarray(values, dtype=f"<u{self.encoded_size}").view(np.uint8).data
+
+    def contains(self, values: Elements) -> bool:
+        return not values.size or int(values.max()) < self.modulus
 
     def _check_range(self, values: Elements) -> None:
-        if values.size and values.max() >= self.modulus:
+        if values.ndim != 1 or not self.contains(values):
             raise EncodingError(f"{self.name}: an integer lies outside [0, {self.modulus})")
 
 
@@ -281,10 +300,11 @@ class _FiveByteField(_WordField):
         words[:, : self.encoded_size] = wire
         return words.view("<u8").reshape(-1).astype(self.dtype, copy=False)
 
-    def pack(self, values: Elements) -> Buffer:
+    def packed(self, values: Elements) -> Iterator[Buffer]:
         self._check_range(values)
-        words = np.ascontiguousarray(values, dtype="<u8").reshape(-1).view(np.uint8).reshape(-1, 8)
-        return words[:, : self.encoded_size].tobytes()
+        for start in range(0, len(values), _AT_ONCE):
+            words = np.ascontiguousarray(values[start : start + _AT_ONCE], dtype="<u8")
+            yield words.view(np.uint8).reshape(-1, 8)[:, : self.encoded_size].tobytes()
 
 
 class _GoldilocksField(_WordField):

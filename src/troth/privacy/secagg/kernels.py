@@ -11,7 +11,11 @@ from typing import ClassVar
 import numpy.typing as npt
 
 from troth.privacy.secagg.circuits import NormEquality, Statement
-from troth.privacy.secagg.encoding import checked_integers, encode_prefix, quantise
+from troth.privacy.secagg.encoding import (
+    checked_integers,
+    encode_prefix,
+    quantise,
+)
 from troth.privacy.secagg.field import Elements, Field
 from troth.privacy.secagg.flp import Flp
 from troth.privacy.secagg.parameters import Parameters

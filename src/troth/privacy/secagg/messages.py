@@ -7,10 +7,11 @@ order in which they are declared here, without length prefixes; vectors as in
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from troth.errors import ParameterError
 from troth.privacy.secagg import validate
-from troth.privacy.secagg.codec import Message, split
+from troth.privacy.secagg.codec import Message, joined, split, split_views
 from troth.privacy.secagg.field import Elements, Field
 from troth.privacy.secagg.outputs import Outputs, OutputShare
 
@@ -45,8 +46,8 @@ class LeaderShare(Message):
 
     def encode(self) -> bytes:
         """All fields in order."""
-        vectors = (self.field.pack(self.measurement), self.field.pack(self.proofs))
-        return b"".join([*vectors, self.wraparound_blind, self.verification_blind])
+        vectors = chain(self.field.packed(self.measurement), self.field.packed(self.proofs))
+        return joined(chain(vectors, [self.wraparound_blind, self.verification_blind]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +118,8 @@ class VerifierState(Message):
 
     def encode(self) -> bytes:
         """All fields in order."""
-        vector = self.out_share.field.pack(self.out_share.values)
-        return b"".join([vector, self.wraparound_seed, self.verification_seed])
+        vector = self.out_share.field.packed(self.out_share.values)
+        return joined(chain(vector, [self.wraparound_seed, self.verification_seed]))
 
 
 class MessageDecoder(Outputs):
@@ -188,7 +189,7 @@ class MessageDecoder(Outputs):
         size = self.field.encoded_size
         sizes = [self.measurement_len * size, self.proofs_len * size, seed, seed]
         # The one large message: its vectors stay where they were received.
-        measurement, proofs, *blinds = split("input share 0", memoryview(data), sizes)
+        measurement, proofs, *blinds = split_views("input share 0", data, sizes)
         decode = self.field.decode_vec
         return LeaderShare(self.field, decode(measurement), decode(proofs), *map(bytes, blinds))
 
@@ -213,7 +214,7 @@ class MessageDecoder(Outputs):
         for parts in (public_share.wraparound_parts, public_share.verification_parts):
             validate.size("parts of the public share", parts, self.shares)
             for part in parts:
-                validate.size("part of the public share", part, self.seed_size)
+                validate.octets("part of the public share", part, self.seed_size)
 
     def check_input_share(self, agg_id: int, input_share: InputShare) -> None:
         """Refuse the input share of another instance or aggregator with ParameterError."""
@@ -221,19 +222,19 @@ class MessageDecoder(Outputs):
         expected = HelperShare if agg_id else LeaderShare
         if not isinstance(input_share, expected):
             raise ParameterError(f"aggregator {agg_id} takes a {expected.__name__}")
-        validate.size("wraparound blind", input_share.wraparound_blind, self.seed_size)
-        validate.size("verification blind", input_share.verification_blind, self.seed_size)
+        validate.octets("wraparound blind", input_share.wraparound_blind, self.seed_size)
+        validate.octets("verification blind", input_share.verification_blind, self.seed_size)
         if isinstance(input_share, LeaderShare):
             self.check_elements("measurement share", input_share.measurement, self.measurement_len)
             self.check_elements("proofs share", input_share.proofs, self.proofs_len)
         else:
-            validate.size("measurement seed", input_share.measurement_seed, self.seed_size)
-            validate.size("proofs seed", input_share.proofs_seed, self.seed_size)
+            validate.octets("measurement seed", input_share.measurement_seed, self.seed_size)
+            validate.octets("proofs seed", input_share.proofs_seed, self.seed_size)
 
     def check_verifier_shares(self, verifier_shares: Sequence[VerifierShare]) -> None:
         """Refuse verifier shares that are not one of this instance per aggregator."""
         validate.size("verifier shares", verifier_shares, self.shares)
         for share in verifier_shares:
             self.check_elements("verifiers", share.verifiers, self.verifiers_len)
-            validate.size("wraparound part", share.wraparound_part, self.seed_size)
-            validate.size("verification part", share.verification_part, self.seed_size)
+            validate.octets("wraparound part", share.wraparound_part, self.seed_size)
+            validate.octets("verification part", share.verification_part, self.seed_size)

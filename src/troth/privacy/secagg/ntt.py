@@ -6,24 +6,20 @@ and the transform runs along the points. Point k is ω^k with ω = ``field.root_
 
 from functools import cache
 
-from troth.privacy.secagg.field import Elements, Field
+from troth.privacy.secagg.field import Elements, Field, read_only
 
 
 @cache
 def root_powers(field: Field, size: int, count: int) -> Elements:
     """The first ``count`` powers of the root of unity of order ``size``."""
     root = field.vector([field.root_of_unity(size)])
-    table: Elements = field.powers(root, count)[0]
-    table.flags.writeable = False
-    return table
+    return read_only(field.powers(root, count)[0])
 
 
 @cache
 def _inverse_root_powers(field: Field, size: int) -> Elements:
     root = field.vector([field.inverse(field.root_of_unity(size))])
-    table: Elements = field.powers(root, max(1, size // 2))[0]
-    table.flags.writeable = False
-    return table
+    return read_only(field.powers(root, max(1, size // 2))[0])
 
 
 def evaluate(field: Field, coefficients: Elements) -> Elements:

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
+import numpy as np
+
 from troth.errors import ParameterError
 from troth.privacy.secagg import validate
-from troth.privacy.secagg.codec import Message, split
-from troth.privacy.secagg.field import Elements, Field
+from troth.privacy.secagg.codec import Message, split_views
+from troth.privacy.secagg.field import Elements, Field, read_only
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,7 @@ class Outputs:
 
     def agg_init(self) -> AggregateShare:
         """The share of an empty sum."""
-        return AggregateShare(self.field, self.field.zeros(self.output_len))
+        return AggregateShare(self.field, read_only(self.field.zeros(self.output_len)))
 
     def merge(self, agg_shares: Sequence[AggregateShare]) -> AggregateShare:
         """Add sums over separate reports, all of one aggregator (or all of one set of reports).
@@ -100,13 +102,15 @@ class Outputs:
             self.check_elements("output or aggregate share", share.values, self.output_len)
 
     def check_elements(self, name: str, values: Elements, length: int) -> None:
-        """Refuse a vector of another length or type: kernels trust both."""
+        """Refuse what is no vector of so many field elements: kernels trust their arguments."""
+        if type(values) is not np.ndarray or values.dtype != self.field.dtype or values.ndim != 1:
+            raise ParameterError(f"{name}: no vector of {self.field.name}")
         validate.size(name, values, length)
-        if values.dtype != self.field.dtype or values.ndim != 1:
-            raise ParameterError(f"{name}: an array of {values.dtype}, not of {self.field.name}")
+        if not self.field.contains(values):
+            raise ParameterError(f"{name}: an entry lies outside {self.field.name}")
 
     def _add(self, left: Elements, right: Elements) -> Elements:
-        return self.field.add(left, right)
+        return read_only(self.field.add(left, right))
 
     def _decode(self, what: str, data: bytes) -> Elements:
-        return self.field.decode_vec(*split(what, data, [self.output_share_size]))
+        return self.field.decode_vec(*split_views(what, data, [self.output_share_size]))

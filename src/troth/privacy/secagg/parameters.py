@@ -14,6 +14,8 @@ from troth.privacy.secagg.flp import proof_len, wire_points
 from troth.privacy.secagg.xof import Xof, XofHmacSha256Aes128, XofTurboShake128
 
 DEFAULT_ALPHA = 8.7
+_LARGEST_CHUNK = 1 << 24
+"""Or the dimension: longer chunks are padding only."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def checked_parameters(
     Raises:
         ParameterError: A parameter is out of range, or they do not fit together.
     """
-    if variant not in VARIANTS:
+    if not any(variant == name for name in VARIANTS):
         raise ParameterError(f"unknown PINE variant {variant!r}; known: {', '.join(VARIANTS)}")
     chosen = VARIANTS[variant]
     if chosen.chooses_proofs and alpha is not None:
@@ -190,7 +192,7 @@ def _with_chunk_lengths(
         chunk_length_norm_equality = _cheapest_chunk_length(
             (parameters.dimension,), wires_per_entry=1
         )
-    largest = parameters.field.modulus - 1
+    largest = max(_LARGEST_CHUNK, parameters.dimension)
     complete = replace(
         parameters,
         chunk_length=validate.integer("chunk_length", chunk_length, 1, largest),
@@ -244,6 +246,10 @@ def _next_power_of_two(number: int) -> int:
 def _alpha(value: float, l2_norm_bound: int) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ParameterError(f"alpha must be a number, not {value!r}")
-    if not (value > 0 and math.isfinite(value * l2_norm_bound)):
+    try:
+        usual = value > 0 and math.isfinite(float(value) * l2_norm_bound)
+    except OverflowError:
+        usual = False
+    if not usual:
         raise ParameterError(f"alpha is {value}, expected a positive number of usual size")
     return float(value)

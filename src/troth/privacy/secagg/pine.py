@@ -25,7 +25,7 @@ from troth.privacy.secagg.circuits import Statement, Validity
 from troth.privacy.secagg.cost import Cost, cost
 from troth.privacy.secagg.derivation import Derivation
 from troth.privacy.secagg.encoding import decode_sum, dequantise
-from troth.privacy.secagg.field import Elements
+from troth.privacy.secagg.field import Elements, read_only
 from troth.privacy.secagg.flp import Flp, split_rows
 from troth.privacy.secagg.kernels import CLEAR, Kernels
 from troth.privacy.secagg.messages import (
@@ -222,8 +222,8 @@ class Pine(MessageDecoder):
         Raises:
             ParameterError: A wrong length of verify key or nonce.
         """
-        validate.size("verify key", verify_key, self.VERIFY_KEY_SIZE)
-        validate.size("nonce", nonce, self.NONCE_SIZE)
+        validate.octets("verify key", verify_key, self.VERIFY_KEY_SIZE)
+        validate.octets("nonce", nonce, self.NONCE_SIZE)
         points = self.derive.query_randomness(verify_key, nonce)
         return all(flp.points_usable(t) for flp, t in zip(self.derive.flps, points, strict=True))
 
@@ -252,8 +252,8 @@ class Pine(MessageDecoder):
             ReportRejected: ``query``: a query point t satisfies t^P = 1.
             ParameterError: A wrong length or index, or the share of another aggregator.
         """
-        validate.size("verify key", verify_key, self.VERIFY_KEY_SIZE)
-        validate.size("nonce", nonce, self.NONCE_SIZE)
+        validate.octets("verify key", verify_key, self.VERIFY_KEY_SIZE)
+        validate.octets("nonce", nonce, self.NONCE_SIZE)
         self.check_public_share(public_share)
         self.check_input_share(agg_id, input_share)
         measurement, proofs = self._expand(agg_id, input_share)
@@ -419,7 +419,7 @@ class Pine(MessageDecoder):
     # Steps of the above
 
     def _add(self, left: Elements, right: Elements) -> Elements:
-        return self.kernels.add(self.field, left, right)
+        return read_only(self.kernels.add(self.field, left, right))
 
     def _expand(self, agg_id: int, input_share: InputShare) -> tuple[Elements, Elements]:
         """The shares of measurement and proofs that an input share stands for."""
@@ -428,7 +428,7 @@ class Pine(MessageDecoder):
         stream = self.derive.measurement_share(input_share.measurement_seed, agg_id)
         measurement = self.field.zeros(self.measurement_len)
         self.kernels.sample(stream, self.field, measurement)
-        return measurement, self.derive.proof_shares(input_share.proofs_seed, agg_id)
+        return read_only(measurement), self.derive.proof_shares(input_share.proofs_seed, agg_id)
 
     def _total(self, agg_shares: Sequence[AggregateShare], num_measurements: int) -> Elements:
         validate.size("aggregate shares", agg_shares, self.shares)

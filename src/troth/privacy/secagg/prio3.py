@@ -113,8 +113,8 @@ class Prio3(Prio3Decoder, Generic[MeasurementT, ResultT]):
         self, encoded: Elements, nonce: bytes, rand: bytes
     ) -> tuple[PublicShare, list[InputShare]]:
         """Share elements and prove what the circuit says of them, whether or not it is true."""
-        validate.size("nonce", nonce, self.NONCE_SIZE)
-        validate.size("rand", rand, self.RAND_SIZE)
+        validate.octets("nonce", nonce, self.NONCE_SIZE)
+        validate.octets("rand", rand, self.RAND_SIZE)
         derive, subtract = self.derive, self.field.sub
         helpers, leader_blind, prove_seed = self._split_rand(rand)
         expanded = [self._expand(agg_id, helper) for agg_id, helper in enumerate(helpers, 1)]
@@ -290,8 +290,8 @@ class Prio3(Prio3Decoder, Generic[MeasurementT, ResultT]):
     # Steps of the above
 
     def _check_key_and_nonce(self, verify_key: bytes, nonce: bytes) -> None:
-        validate.size("verify key", verify_key, self.VERIFY_KEY_SIZE)
-        validate.size("nonce", nonce, self.NONCE_SIZE)
+        validate.octets("verify key", verify_key, self.VERIFY_KEY_SIZE)
+        validate.octets("nonce", nonce, self.NONCE_SIZE)
 
     def _split_rand(self, rand: bytes) -> tuple[list[InputShare], bytes, bytes]:
         """The Helpers' shares, which are taken as they come; the Leader's blind; the prove seed."""

@@ -218,8 +218,9 @@ class SumVec(_ChunkedBits[Sequence[SupportsIndex], list[int]]):
 
     def encode(self, measurement: Sequence[SupportsIndex]) -> Elements:
         """The bits of every entry, least significant first."""
-        if len(measurement) != self.output_len:
-            raise EncodingError(f"{len(measurement)} entries, expected {self.output_len}")
+        if not isinstance(measurement, Sequence | np.ndarray):
+            raise EncodingError(f"{type(measurement).__name__} is no sequence of integers")
+        validate.size("measurement", measurement, self.output_len)
         values = [
             _below(f"entry {index}", entry, self.largest + 1)
             for index, entry in enumerate(measurement)

@@ -190,7 +190,7 @@ class Prio3Decoder(Outputs):
         """Refuse a public share made for another instance with ParameterError."""
         validate.size("parts of the public share", public_share.parts, self.shares)
         for part in public_share.parts:
-            validate.size("part of the public share", part, self.shape.binding_size)
+            validate.octets("part of the public share", part, self.shape.binding_size)
 
     def check_input_share(self, agg_id: int, input_share: InputShare) -> None:
         """Refuse the input share of another instance or aggregator with ParameterError."""
@@ -198,21 +198,21 @@ class Prio3Decoder(Outputs):
         expected = HelperShare if agg_id else LeaderShare
         if not isinstance(input_share, expected):
             raise ParameterError(f"aggregator {agg_id} takes a {expected.__name__}")
-        validate.size("blind", input_share.blind, self.shape.binding_size)
+        validate.octets("blind", input_share.blind, self.shape.binding_size)
         if isinstance(input_share, LeaderShare):
             shape = self.shape
             self.check_elements("measurement share", input_share.measurement, shape.measurement_len)
             self.check_elements("proofs share", input_share.proofs, shape.proofs_len)
         else:
-            validate.size("measurement seed", input_share.measurement_seed, self.shape.seed_size)
-            validate.size("proofs seed", input_share.proofs_seed, self.shape.seed_size)
+            validate.octets("measurement seed", input_share.measurement_seed, self.shape.seed_size)
+            validate.octets("proofs seed", input_share.proofs_seed, self.shape.seed_size)
 
     def check_verifier_shares(self, verifier_shares: Sequence[VerifierShare]) -> None:
         """Refuse verifier shares that are not one of this instance per aggregator."""
         validate.size("verifier shares", verifier_shares, self.shares)
         for share in verifier_shares:
             self.check_elements("verifiers", share.verifiers, self.shape.verifiers_len)
-            validate.size("part", share.part, self.shape.binding_size)
+            validate.octets("part", share.part, self.shape.binding_size)
 
     def _input_share_sizes(self, agg_id: int) -> list[int]:
         """Bytes of a measurement share (or its seed), of proof shares (or theirs), of a blind."""

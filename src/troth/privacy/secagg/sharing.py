@@ -12,7 +12,7 @@ import numpy as np
 from troth.privacy.secagg import validate
 from troth.privacy.secagg.circuits import Statement
 from troth.privacy.secagg.derivation import Derivation
-from troth.privacy.secagg.field import Elements, Integers
+from troth.privacy.secagg.field import Elements, Integers, read_only
 from troth.privacy.secagg.messages import HelperShare, InputShare, LeaderShare, PublicShare
 from troth.privacy.secagg.xof import Xof
 
@@ -54,8 +54,8 @@ def share_encoded(
     """
     parameters = derive.parameters
     field, prefix_len = parameters.field, parameters.prefix_len
-    validate.size("nonce", nonce, NONCE_SIZE)
-    validate.size("rand", rand, parameters.rand_size)
+    validate.octets("nonce", nonce, NONCE_SIZE)
+    validate.octets("rand", rand, parameters.rand_size)
     helpers, leader = _split_rand(rand, parameters.shares, parameters.seed_size)
     seeds_of: list[_LeaderSeeds | HelperShare] = [leader, *helpers]
 
@@ -94,7 +94,11 @@ def share_encoded(
         leader_proofs = field.sub(leader_proofs, derive.proof_shares(helper.proofs_seed, agg_id))
     return PublicShare(wraparound_parts, verification_parts), [
         LeaderShare(
-            field, leader_share, leader_proofs, leader.wraparound_blind, leader.verification_blind
+            field,
+            read_only(leader_share),
+            read_only(leader_proofs),
+            leader.wraparound_blind,
+            leader.verification_blind,
         ),
         *helpers,
     ]

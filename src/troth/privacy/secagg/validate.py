@@ -26,3 +26,14 @@ def size(name: str, value: Sized, expected: int) -> None:
     """
     if len(value) != expected:
         raise ParameterError(f"{name}: length {len(value)}, expected {expected}")
+
+
+def octets(name: str, value: bytes, expected: int) -> None:
+    """Refuse what is not so many bytes.
+
+    Raises:
+        ParameterError: It is something else than ``bytes``, or has another length.
+    """
+    if not isinstance(value, bytes):
+        raise ParameterError(f"{name} must be bytes, not {type(value).__name__}")
+    size(name, value, expected)

@@ -39,7 +39,7 @@ class Xof(ABC):
             raise ParameterError(f"XOF tag has {len(dst)} bytes, at most 255 are allowed")
         self._reading = False
         self._start(seed, bytes([len(dst)]) + dst)
-        self._absorb(binder)
+        self.absorb(binder)
 
     def absorb(self, piece: Buffer) -> None:
         """Take in the next piece of the binder.
@@ -49,7 +49,7 @@ class Xof(ABC):
         """
         if self._reading:
             raise ParameterError("an XOF cannot absorb any more once it has been read")
-        self._absorb(piece)
+        self._absorb(memoryview(piece).cast("B"))
 
     def read_into(self, out: memoryview) -> None:
         """Fill a buffer of bytes with the next bytes of the stream."""
@@ -63,7 +63,7 @@ class Xof(ABC):
         """Take in seed and tag."""
 
     @abstractmethod
-    def _absorb(self, piece: Buffer) -> None:
+    def _absorb(self, piece: memoryview) -> None:
         """Take in more of the binder."""
 
     @abstractmethod
@@ -112,7 +112,7 @@ class XofTurboShake128(Xof):
         self._sponge = TurboSHAKE128.new(domain=1)
         self._sponge.update(prefixed_dst + seed)
 
-    def _absorb(self, piece: Buffer) -> None:
+    def _absorb(self, piece: memoryview) -> None:
         self._sponge.update(piece)
 
     def _turn(self) -> None:
@@ -134,7 +134,7 @@ class XofHmacSha256Aes128(Xof):
     def _start(self, seed: bytes, prefixed_dst: bytes) -> None:
         self._mac = hmac.new(seed, prefixed_dst, hashlib.sha256)
 
-    def _absorb(self, piece: Buffer) -> None:
+    def _absorb(self, piece: memoryview) -> None:
         self._mac.update(piece)
 
     def _turn(self) -> None:
