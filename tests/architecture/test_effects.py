@@ -27,6 +27,7 @@ NETWORK = {
 }
 BUILTINS = {"open", "print", "input", "eval", "exec", "__import__"}
 REASONED = {
+    ("privacy/secagg/codec.py", "io"): "a buffer in memory",
     ("round/driver.py", "pathlib"): "the driver is where the round's effects are",
     ("round/transitions.py", "importlib"): "the table is a file of this package",
     ("round/diagram.py", "sys"): "prints the diagram when it is run as a program",

@@ -13,7 +13,8 @@ BEGIN, END = "<!-- begin diagram: python -m troth.round.diagram -->", "<!-- end 
 DOCUMENTS = [
     *sorted(PROJECT.glob("*.md")),
     *sorted((PROJECT / "docs").rglob("*.md")),
-    *sorted((PROJECT / "benchmarks").rglob("*.md")),
+    *sorted((PROJECT / "benchmarks").glob("*.md")),
+    *sorted((PROJECT / "benchmarks").glob("[a-z]*/*.md")),
 ]
 COMMAND = re.compile(r"(?:`|bin/|^ {4})troth ([a-z]+)(?: ([a-z]+))?", re.MULTILINE)
 RUNNABLE = re.compile(r"<!-- runnable -->\n+```python\n(.*?)```", re.DOTALL)
