@@ -46,6 +46,8 @@ def test_edits_are_found_and_named(packed, tmp_path, kind):
     for edit in spread(made, KINDS[kind]):
         found = finding(tmp_path / "edited.troth", edit.data)
         assert found.member == edit.member, f"{edit}: {found}"
+        assert str(found).isprintable()
+        assert "\\x" not in str(found)  # bytes are told in hexadecimal, not as Python writes them
 
 
 def test_every_kind_of_member_is_edited(packed):

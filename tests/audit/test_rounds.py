@@ -109,8 +109,9 @@ def test_a_verdict_that_does_not_follow_names_member_report_and_reason(second):
     second.view.verdicts[member] = bytes(codes)
     found = lie(verify_verdicts, second, verify_reports(second), verify_files(second))
     assert found.position.endswith("VerdictPosted of round 2")
-    assert found.claimed == (f"accepted of the site report of {second.study.sites[2]} by {member}")
-    assert found.follows == "norm_equality"
+    site = second.study.sites[2]
+    assert found.claimed == f"the verdict accepted on the site report of {site}, by {member}"
+    assert found.follows == "the verdict norm_equality"
 
 
 def test_verdicts_follow_from_the_files_alone(second):
@@ -122,7 +123,7 @@ def test_verdicts_follow_from_the_files_alone(second):
         second, replace(file, entries=(swapped, *file.entries[1:])).encode()
     )
     found = lie(verify_verdicts, second, verify_reports(second), verify_files(second))
-    assert "accepted of the site report" in found.claimed
+    assert "accepted on the site report" in found.claimed
 
 
 def test_an_envelope_of_another_round_is_no_envelope(rounds_of_study, second):
@@ -130,7 +131,7 @@ def test_an_envelope_of_another_round_is_no_envelope(rounds_of_study, second):
     second.view.reports[site] = rounds_of_study[2].view.reports[site]
     assert 0 not in verify_reports(second)
     found = lie(verify_verdicts, second, verify_reports(second), verify_files(second))
-    assert found.follows == "envelope"
+    assert found.follows == "the verdict envelope"
 
 
 def test_the_verify_key_depends_on_every_reveal(second):

@@ -126,12 +126,12 @@ def test_terms_that_cannot_be(troth, written, terms, path, value, words):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", ["terms.json"]),
-        (b"not JSON", ["terms.json"]),
-        (b"\xff\xfe", ["terms.json", "utf-8"]),
+        (b"", ["terms.json", "line 1, column 1"]),
+        (b"not JSON", ["terms.json", "line 1, column 1"]),
+        (b"\xff\xfe", ["terms.json", "not UTF-8", "line 1"]),
         (b"[]", ["terms.json", "not an object"]),
         (b'{ "rounds": 1 }', ["terms.json", "missing"]),
-        (b'{"a":1,"a":2}', ["terms.json", "repeats"]),
+        (b'{"a":1,"a":2}', ["terms.json", "'a' stands twice"]),
     ],
 )
 def test_files_that_are_no_terms(troth, tmp_path, content, words):

@@ -35,23 +35,6 @@ SITES = ("s1", "s2", "s3")
 COMMITTEE = ("a1", "a2")
 ANYBODY = (*SITES, *COMMITTEE, "a3", "stranger")
 OPEN, JUDGED, SETTLED, FINAL, ABORTED = 3, 8, 9, 12, 13
-ACTIONS = (
-    "announce",
-    "open",
-    "report",
-    "report_noise",
-    "close",
-    "deliver",
-    "reveal",
-    "commit_file",
-    "confirm_files",
-    "judge",
-    "commit_sum",
-    "publish",
-    "attest",
-    "finalise",
-    "expire",
-)
 # Who does what in which state, when everybody is honest.
 HONEST: dict[int, tuple[tuple[str, tuple[str, ...]], ...]] = {
     0: (("announce", COMMITTEE),),
@@ -67,6 +50,7 @@ HONEST: dict[int, tuple[tuple[str, tuple[str, ...]], ...]] = {
     10: (("publish", COMMITTEE),),
     11: (("attest", (*COMMITTEE, *SITES)), ("finalise", ("nobody",))),
 }
+ACTIONS = (*dict.fromkeys(action for steps in HONEST.values() for action, _ in steps), "expire")
 SEEN: Counter[str] = Counter()
 # The histories went deep enough to mean something when they met all of these.
 DEEP = (

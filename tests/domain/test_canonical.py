@@ -26,6 +26,11 @@ class Outer:
     many: tuple[Inner, ...]
 
 
+@dataclass(frozen=True)
+class Real:
+    real: float
+
+
 outers = st.builds(
     Outer,
     number=st.integers(),
@@ -102,6 +107,46 @@ def test_a_hostile_string_is_scanned_once():
 def test_brackets_in_strings_and_lists_side_by_side_are_not_depth():
     for value in (["[" * 99, '\\"[[' * 40], [[1]] * 99):
         assert canonical.decode(canonical.encode(value), "value") == value
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"", "not JSON at line 1, column 1: expecting value"),
+        (b'{"a":\n1,,}', "not JSON at line 2, column 3: "),
+        ('{"é":\n"é",,}'.encode(), "not JSON at line 2, column 5: "),
+        (b'["a\nb"]', "not JSON at line 1, column 4: invalid control character"),
+        (b'"\\x"', "not JSON at line 1, column 2: "),
+        (b"\xef\xbb\xbf{}", "not JSON at line 1, column 1: unexpected UTF-8 BOM"),
+        (b"{}{}", "not JSON at line 1, column 3: extra data"),
+        (b"\xff", "not UTF-8 at line 1, column 1"),
+        ('["é",\n "é'.encode() + b"\xff", "not UTF-8 at line 2, column 4"),
+        (b"[NaN]", "NaN is no JSON number"),
+        (b"[-Infinity]", "-Infinity is no JSON number"),
+        (b"9" * 5000, "an integer has more digits than can be read"),
+        (b'{"a":{"b":1,"c":2,"b":1}}', "the key 'b' stands twice in one object"),
+    ],
+)
+def test_what_is_not_json_is_refused_in_one_line_that_says_where(text, problem):
+    with pytest.raises(DecodeError) as caught:
+        canonical.parse(text, "draft")
+    message = str(caught.value)
+    assert message.startswith(f"draft: {problem}")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("text", [b'["\\ud800"]', b"[1e400]", b"[9007199254740992]"])
+def test_values_that_have_no_canonical_form_are_refused(text):
+    with pytest.raises(DecodeError, match="without a canonical form"):
+        canonical.decode(text, "value")
+
+
+@pytest.mark.parametrize(
+    "value", [2**53, -(2**53), 1e16, 10**400, float("inf"), float("nan"), True, "1", None]
+)
+def test_a_real_number_is_below_2_to_the_53(value):
+    with pytest.raises(DecodeError, match=r"^real: "):
+        records.from_json(Real, {"real": value}, "")
 
 
 def test_a_root_depends_on_every_record_their_order_and_the_salt():

@@ -147,3 +147,32 @@ def test_what_is_no_terms_document_is_refused(data):
 def test_terms_in_another_form_than_the_canonical_one_are_refused(document):
     with pytest.raises(TermsError, match="canonical"):
         terms.decode(json.dumps(document).encode())
+
+
+def test_a_draft_may_be_laid_out_in_any_way(document):
+    drafted = json.dumps(document, indent=2, sort_keys=False).encode()
+    assert terms.from_any_layout(drafted) == terms.decode(canonical.encode(document))
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "problem"),
+    [
+        (lambda text: text + "}", "document", "not JSON at line 1, column "),
+        (lambda text: text[:-1] + ',"rounds":1}', "document", "the key 'rounds' stands twice"),
+        (lambda text: text.replace('"name": "sm', '"name": "\\ud800'), "document", "UTF-8"),
+    ],
+)
+def test_a_draft_that_cannot_be_read_is_told_where(document, change, where, problem):
+    with pytest.raises(TermsError) as caught:
+        terms.from_any_layout(change(json.dumps(document)).encode())
+    assert caught.value.where == where
+    assert problem in caught.value.problem
+
+
+@pytest.mark.parametrize("number", ["1e400", "1" + "0" * 400])
+def test_a_number_that_no_float_holds_is_told_where(document, number):
+    marked = document | {"privacy": document["privacy"] | {"delta": "here"}}
+    drafted = json.dumps(marked).replace('"here"', number)
+    with pytest.raises(TermsError, match=r"2\^53") as caught:
+        terms.from_any_layout(drafted.encode())
+    assert caught.value.where == "privacy.delta"

@@ -203,10 +203,27 @@ def test_proposals_fit_and_say_what_changes(change):
         assert plan(proposal.design).fits
         assert proposal.design != design
         assert " → " in proposal.changes
+        assert "None" not in proposal.changes
         for kept in ("dimension", "members", "record_bounds", "weights", "delta", "epsilon"):
             assert getattr(proposal.design, kept) == getattr(design, kept)
         seen.add(proposal.design)
     assert len(seen) == len(result.proposals)
+
+
+@pytest.mark.parametrize(
+    ("variant", "told"),
+    [
+        (
+            "Pine64",
+            "variant Pine64 → Pine32HmacSha256Aes128, proofs 2 → 5, proofs_norm_equality 1 → 3",
+        ),
+        ("Pine64HmacSha256Aes128", "proofs_norm_equality 1 → 2"),
+    ],
+)
+def test_proofs_that_nobody_chose_are_told_as_the_variants_own(variant, told):
+    design = replace(SMALL, variant=variant, proofs=None, proofs_norm_equality=None)
+    (proposal,) = plan(design).proposals
+    assert proposal.changes == told
 
 
 def test_cheapest_field_comes_first_then_coarser_integers():

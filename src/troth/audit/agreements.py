@@ -74,9 +74,7 @@ def verify_agreements(
             terms = _recompute(history, event, chain_id, documents[event.terms_digest])
             plan = require_fit(terms)
         except TermsError as problem:
-            raise BundleFalse(
-                member, problem.where, "terms that hold", f"none ({problem.problem})"
-            ) from problem
+            raise _none_hold(member, "terms that hold", problem) from problem
         agreed[event.study_id] = Agreement(Study(terms, event.study_id, contract), plan, entry)
     for digest in sorted(unclaimed):
         follows = "a document that no study in force names"
@@ -111,9 +109,12 @@ def _verify_evaluations(
             require_evaluated(terms, evaluated)
         except TermsError as problem:
             member = terms_name(terms.digest())
-            raise BundleFalse(
-                member, problem.where, "an evaluation that holds", f"none ({problem.problem})"
-            ) from problem
+            raise _none_hold(member, "an evaluation that holds", problem) from problem
+
+
+def _none_hold(member: str, claimed: str, problem: TermsError) -> BundleFalse:
+    follows = f"none ({problem.where}: {problem.problem})"
+    return BundleFalse(member, problem.where, claimed, follows)
 
 
 def _recompute(

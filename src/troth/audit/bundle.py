@@ -103,9 +103,8 @@ def _by_digest(members: Mapping[str, bytes], name_of: Callable[[bytes], str]) ->
     for name, content in members.items():
         true = digest_of(content)
         if name != name_of(true):
-            raise BundleFalse(
-                name, "content", "to be what it is called", f"content of digest 0x{true.hex()}"
-            )
+            claimed, follows = "the digest in its name", f"the digest 0x{true.hex()}"
+            raise BundleFalse(name, "content", claimed, follows)
         found[true] = content
     return found
 

@@ -83,7 +83,7 @@ def _headers(blocks: Sequence[BlockLine]) -> tuple[Header, ...]:
         try:
             header = decode_header(line.header)
         except DecodeError as problem:
-            raise BundleFalse(BLOCKS, where, "a block header", str(problem)) from problem
+            raise _none(BLOCKS, where, "a block header", problem) from problem
         if header.number != number:
             raise BundleFalse(BLOCKS, where, f"block {header.number}", f"block {number}")
         headers.append(header)
@@ -100,13 +100,16 @@ def _transaction(number: int, line: Line) -> _Decoded:
     try:
         transaction = decode_transaction(block_form(line.raw))
     except DecodeError as problem:
-        raise BundleFalse(
-            TRANSACTIONS, f"{where}, raw", "a signed transaction", str(problem)
-        ) from problem
+        raise _none(TRANSACTIONS, f"{where}, raw", "a signed transaction", problem) from problem
     try:
         return transaction, decode_receipt(line.receipt)
     except DecodeError as problem:
-        raise BundleFalse(TRANSACTIONS, f"{where}, receipt", "a receipt", str(problem)) from problem
+        raise _none(TRANSACTIONS, f"{where}, receipt", "a receipt", problem) from problem
+
+
+def _none(member: str, where: str, claimed: str, problem: DecodeError) -> BundleFalse:
+    """Something that is no such thing, and why not."""
+    return BundleFalse(member, where, claimed, f"none ({problem})")
 
 
 def _chain_id(decoded: Sequence[_Decoded]) -> int:
@@ -141,7 +144,9 @@ def _verify_seal(
     following = [header.hash for header in headers]
     if seal.head in following:
         extra = following.index(seal.head) + 2
-        raise BundleFalse(BLOCKS, f"line {extra}", "another block", "the chain ends before it")
+        raise BundleFalse(
+            BLOCKS, f"line {extra}", "another block", "the end of the chain, as sealed"
+        )
     where = f"line {len(headers)}"
     raise BundleFalse(
         BLOCKS, where, f"the last block to be 0x{head.hex()}", f"0x{seal.head.hex()}, as sealed"
@@ -165,7 +170,8 @@ def _verify_links(headers: Sequence[Header]) -> None:
             verify_link(parent, child)
         except DecodeError as problem:
             where = f"line {child.number + 1}"
-            raise BundleFalse(BLOCKS, where, "to follow its parent", str(problem)) from problem
+            claimed = f"a successor of block {parent.number}"
+            raise _none(BLOCKS, where, claimed, problem) from problem
 
 
 def _entries(
@@ -178,9 +184,10 @@ def _entries(
         count = 0
         if header.transactions_root != EMPTY_ROOT:
             count = _count(header, lines, decoded, start)
-        if header.gas_used != (decoded[start + count - 1][1].cumulative_gas if count else 0):
+        gas = decoded[start + count - 1][1].cumulative_gas if count else 0
+        if header.gas_used != gas:
             where = f"line {header.number + 1}"
-            raise BundleFalse(BLOCKS, where, f"{header.gas_used} gas", "not that of its receipts")
+            raise BundleFalse(BLOCKS, where, f"{header.gas_used} gas", f"{gas}, by its receipts")
         before = 0
         for index in range(count):
             number = start + index
@@ -195,7 +202,7 @@ def _entries(
         number = len(entries)
         claimed = (lines[number].block, lines[number].index)
         where = f"line {number + 1}"
-        raise BundleFalse(TRANSACTIONS, where, _place(claimed), "no block has it")
+        raise BundleFalse(TRANSACTIONS, where, _place(claimed), "a transaction of no block")
     return tuple(entries)
 
 
@@ -219,10 +226,10 @@ def _count(header: Header, lines: Sequence[Line], decoded: Sequence[_Decoded], s
             break
     else:
         raise _not_the_blocks(header, lines, start, said)
-    if list_root([x.receipt for x in lines[start : start + count]]) != header.receipts_root:
+    root = list_root([x.receipt for x in lines[start : start + count]])
+    if root != header.receipts_root:
         where = _lines(start, count) + ", receipt"
-        root = header.receipts_root.hex()
-        raise BundleFalse(TRANSACTIONS, where, "to be what happened", f"receipts root 0x{root}")
+        raise _root(header, where, f"receipts root 0x{root.hex()}", header.receipts_root)
     return count
 
 
@@ -234,13 +241,14 @@ def _not_the_blocks(header: Header, lines: Sequence[Line], start: int, said: int
                 TRANSACTIONS, f"line {start + 1}", nothing, f"one of block {header.number}"
             )
         return _misplaced(start, (lines[start].block, lines[start].index), (header.number, 0))
-    root = header.transactions_root.hex()
-    return BundleFalse(
-        TRANSACTIONS,
-        _lines(start, said) + ", raw",
-        f"to be what block {header.number} holds",
-        f"transactions root 0x{root}",
-    )
+    root = list_root([x.raw for x in lines[start : start + said]])
+    where = _lines(start, said) + ", raw"
+    return _root(header, where, f"transactions root 0x{root.hex()}", header.transactions_root)
+
+
+def _root(header: Header, where: str, claimed: str, true: bytes) -> BundleFalse:
+    follows = f"0x{true.hex()}, in the header of block {header.number}"
+    return BundleFalse(TRANSACTIONS, where, claimed, follows)
 
 
 def _lines(start: int, count: int) -> str:
@@ -266,6 +274,6 @@ def _verify_nonces(entries: Sequence[Entry]) -> None:
                 TRANSACTIONS,
                 f"{entry.position}, raw",
                 f"transaction {nonce} of {sender}",
-                f"transaction {following}",
+                f"transaction {following}, the next of that account",
             )
         expected[sender] = following + 1

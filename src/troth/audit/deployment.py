@@ -98,12 +98,11 @@ def _arguments(name: str, entry: Entry, addresses: Mapping[str, Address]) -> dic
     try:
         arguments = BY_NAME[name].decode_constructor(entry.transaction.data[len(code) :])
     except DecodeError as problem:
-        raise BundleFalse(
-            TRANSACTIONS, where, f"to deploy {name} with arguments", f"none ({problem})"
-        ) from problem
+        claimed = f"arguments for the deployment of {name}"
+        raise BundleFalse(TRANSACTIONS, where, claimed, f"none ({problem})") from problem
     for parameter, value in arguments.items():
         other = REFERENCES.get(parameter)
         if other is not None and value != addresses[other]:
-            told = f"{name} to know {value} as its {other}"
-            raise BundleFalse(TRANSACTIONS, where, told, str(addresses[other]))
+            claimed = f"that {name} has {value} as its {other}"
+            raise BundleFalse(TRANSACTIONS, where, claimed, str(addresses[other]))
     return arguments

@@ -44,7 +44,7 @@ class RoundEvidence:
         """The finding that what a party posted does not follow."""
         entry = self.entries[event, party]
         position = f"{entry.position}, {event.SOLIDITY_NAME} of round {self.view.number}"
-        return BundleFalse(TRANSACTIONS, position, f"{claimed} by {party}", follows)
+        return BundleFalse(TRANSACTIONS, position, f"{claimed}, by {party}", follows)
 
     def require(self, digest: bytes, what: str) -> bytes:
         """A blob that the verdict on this round needs.

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from troth.audit.chain import Chain, Entry
 from troth.audit.deployment import BY_NAME, Deployment
 from troth.audit.members import TRANSACTIONS
 from troth.audit.replay.world import Outcome, World
+from troth.audit.telling import told_event, told_status
 from troth.errors import BundleFalse, ContractRefused, DecodeError
 from troth.ledger.address import Address
 from troth.ledger.evidence import Log
@@ -127,24 +129,25 @@ def _require_foreign(entry: Entry, names: dict[Address, str]) -> None:
 def _compare(entry: Entry, outcome: Outcome, names: dict[Address, str]) -> None:
     where = f"{entry.position}, receipt"
     if entry.receipt.status != outcome.status:
-        follows = str(outcome.refusal) if outcome.refusal else "success"
-        raise BundleFalse(TRANSACTIONS, where, f"status {entry.receipt.status}", follows)
+        claimed = f"status {entry.receipt.status}"
+        raise BundleFalse(TRANSACTIONS, where, claimed, told_status(outcome))
     found = [_decode(log, names, where) for log in entry.receipt.logs]
-    for index, emitted in enumerate(outcome.events):
-        said = found[index] if index < len(found) else "no further event"
+    for index, (said, emitted) in enumerate(zip_longest(found, outcome.events)):
         if said != emitted:
-            raise BundleFalse(TRANSACTIONS, f"{where}, log {index}", str(said), str(emitted.event))
-    if len(found) > len(outcome.events):
-        index = len(outcome.events)
-        said = found[index]
-        raise BundleFalse(TRANSACTIONS, f"{where}, log {index}", str(said), "no further event")
+            claimed, follows = (
+                "no further event" if event is None else told_event(event)
+                for event in (said, emitted)
+            )
+            raise BundleFalse(TRANSACTIONS, f"{where}, log {index}", claimed, follows)
 
 
 def _decode(log: Log, names: dict[Address, str], where: str) -> Emitted:
     name = names.get(log.address)
     if name is None:
-        raise BundleFalse(TRANSACTIONS, where, f"a log of {log.address}", "no contract of ours")
+        follows = "the address of no contract in the bundle"
+        raise BundleFalse(TRANSACTIONS, where, f"a log of {log.address}", follows)
     try:
         return Emitted(name, BY_NAME[name].decode_event(log))
     except DecodeError as problem:
-        raise BundleFalse(TRANSACTIONS, where, f"an event of {name}", str(problem)) from problem
+        follows = f"none ({problem})"
+        raise BundleFalse(TRANSACTIONS, where, f"an event of {name}", follows) from problem

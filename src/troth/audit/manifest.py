@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from troth.audit.pointing import place, transaction_at
+from troth.audit.telling import told
 from troth.domain import records
 from troth.domain.hashing import digest
 from troth.errors import BundleFalse, DecodeError
@@ -66,7 +67,7 @@ def verify(data: bytes, members: Mapping[str, bytes]) -> BundleFalse | None:
         BundleFalse: naming the member and the offset where it differs, or the manifest's field.
     """
     try:
-        found = records.decode(Manifest, data, NAME)
+        found = records.decode(Manifest, data, "document")
     except DecodeError as problem:
         raise BundleFalse(NAME, "document", "a manifest", f"none ({problem})") from problem
     if found.format != FORMAT:
@@ -98,13 +99,13 @@ def _compare(claimed: MemberEntry, members: Mapping[str, bytes]) -> BundleFalse 
     for field in ("digest", "size"):
         said, follows = getattr(claimed, field), getattr(true, field)
         if said != follows:
-            raise BundleFalse(
-                NAME, f"members, {claimed.name}, {field}", _show(said), _show(follows)
-            )
+            raise BundleFalse(NAME, f"members, {claimed.name}, {field}", told(said), told(follows))
     if claimed.chunks == true.chunks:
         return None
     where = f"members, {claimed.name}, chunks"
-    return BundleFalse(NAME, where, "other parts", "those of a member with this digest")
+    return BundleFalse(
+        NAME, where, "another list of parts", "the list of a member with this digest"
+    )
 
 
 def _difference(
@@ -129,8 +130,8 @@ def _difference(
     first = f"{place(name, content, start)} or within {CHUNK} bytes after it"
     return (
         first,
-        f"{true.size} bytes of digest {_show(true.digest)}",
-        f"{claimed.size} bytes of digest {_show(claimed.digest)}",
+        f"{true.size} bytes of digest {told(true.digest)}",
+        f"{claimed.size} bytes of digest {told(claimed.digest)}",
     )
 
 
@@ -154,9 +155,3 @@ def _entry(name: str, content: bytes) -> MemberEntry:
     return MemberEntry(
         name, digest(content), len(content), tuple(chunk[:_CHUNK_DIGEST] for chunk in chunks)
     )
-
-
-def _show(value: object) -> str:
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    return str(value)

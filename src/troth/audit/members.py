@@ -91,7 +91,7 @@ def decode(kind: type[Record], data: bytes, member: str) -> Record:
         BundleFalse: it is not the canonical bytes of such a record.
     """
     try:
-        return records.decode(kind, data, member)
+        return records.decode(kind, data, "document")
     except DecodeError as problem:
         raise BundleFalse(
             member, "document", "a canonical document", f"none ({problem})"
@@ -112,7 +112,7 @@ def decode_lines(kind: type[Record], data: bytes, member: str) -> tuple[Record, 
     found = []
     for number, line in enumerate(lines, start=1):
         try:
-            found.append(records.decode(kind, line, f"line {number}"))
+            found.append(records.decode(kind, line, "record"))
         except DecodeError as problem:
             raise BundleFalse(
                 member, f"line {number}", "a canonical record", f"none ({problem})"

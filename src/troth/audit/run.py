@@ -25,6 +25,7 @@ from troth.audit.evidence import RoundEvidence, gather
 from troth.audit.history import History, replay
 from troth.audit.members import SEAL, blob_name
 from troth.audit.round_check import Abort, Rejection, StudyFindings, check_rounds
+from troth.audit.telling import told_arguments
 from troth.audit.trust import Anchors, Head
 from troth.domain import records
 from troth.domain.hashing import digest
@@ -161,7 +162,8 @@ def _verify_sealer(bundle: Bundle, chain: Chain, history: History) -> str:
     """Whoever sealed the last block is a member at that block."""
     sealer = seals.signer(bundle.seal, chain.chain_id, bundle.seal.head)
     if not history.world.roles_of(sealer):
-        raise BundleFalse(SEAL, "signature", f"to be a member's, of {sealer}", "no member's")
+        claimed, follows = "the signature of a member", f"that of {sealer}, no member"
+        raise BundleFalse(SEAL, "signature", claimed, follows)
     return str(sealer)
 
 
@@ -221,16 +223,11 @@ def _refusals(history: History) -> list[RefusedAction]:
             sender=str(step.entry.transaction.sender),
             action=step.refusal.action,
             error=step.refusal.name,
-            arguments=tuple(f"{k}={_show(v)}" for k, v in step.refusal.arguments.items()),
+            arguments=told_arguments(step.refusal.arguments),
         )
         for step in history.steps
         if step.refusal is not None
     ]
-
-
-def _show(value: object) -> str:
-    plain = isinstance(value, bytes) and type(value) is bytes
-    return "0x" + value.hex() if plain and isinstance(value, bytes) else str(value)
 
 
 def _claims(

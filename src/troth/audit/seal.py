@@ -31,7 +31,9 @@ def signer(seal: Seal, chain_id: int, head: bytes) -> Address:
     try:
         signature = Signature(signature_bytes=seal.signature)
         if signature.s > SECPK1_N // 2:
-            raise BundleFalse(SEAL, "signature", "a signature", "its other form, with the higher s")
+            raise BundleFalse(
+                SEAL, "signature", "a signature in its one form", "the other, with the higher s"
+            )
         key = signature.recover_public_key_from_msg_hash(digest_of(chain_id, head))
     except (BadSignature, ValidationError) as problem:
         raise BundleFalse(

@@ -21,7 +21,7 @@ def verify_sums(round_: RoundEvidence) -> list[bytes]:
         share = round_.require(view.publications[member], "aggregate share")
         bound = sum_digest(round_.where, member, view.accepted, share)
         if bound != view.sums[member]:
-            said = "an aggregate share that it had committed to"
+            said = "the aggregate share that was committed to"
             raise round_.lie(rounds.PublicationPosted, member, said, "another one")
         shares.append(share)
     return shares
@@ -38,7 +38,7 @@ def verify_step(round_: RoundEvidence, shares: list[bytes], model: Model) -> Mod
         following = next_model(round_.study, view.accepted, shares, model)
     except (DecodeError, ParameterError) as problem:
         member = round_.study.committee[0]
-        said = "with the others an aggregate share that gives a model"
+        said = "an aggregate share that gives a model with the others"
         raise round_.lie(
             rounds.PublicationPosted, member, said, f"no model ({problem})"
         ) from problem

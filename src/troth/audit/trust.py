@@ -5,12 +5,11 @@ members are, and the hash of the last block. Without a trust file an audit can o
 bundle is true in itself; with one, that it is *this* consortium's.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from troth.audit.members import BLOCKS, CONTRACTS, TRANSACTIONS
-from troth.domain import records
+from troth.domain import canonical, records
 from troth.errors import BundleFalse, DecodeError, InputError
 from troth.ledger.address import Address
 from troth.ledger.bindings import consortium
@@ -19,8 +18,6 @@ from troth.ledger.deploy import ORDER
 from troth.ledger.interface import Event
 
 FORMAT = "troth/trust/v1"
-_MAX_BRACKETS = 64
-"""Of both kinds; a trust file opens ten."""
 
 
 @dataclass(frozen=True)
@@ -95,40 +92,15 @@ def decode_trust(data: bytes) -> Anchors:
     """Read a trust file, which may be laid out in any way: its values count, not its bytes.
 
     Raises:
-        InputError: no JSON, a field that is missing, unknown, repeated or of another type.
+        InputError: not JSON, a field that is missing, unknown, repeated or of another type.
     """
     try:
-        found = records.from_json(Anchors, _parse(data), "")
+        found = records.from_json(Anchors, canonical.parse(data, "document"), "")
         _verify_values(found)
     except DecodeError as problem:
         raise InputError(f"{problem}; give the trust file that a member made") from problem
     if found.format != FORMAT:
         raise InputError(f"format: is {found.format!r}; this version reads {FORMAT} trust files")
-    return found
-
-
-def _parse(data: bytes) -> object:
-    if data.count(b"[") + data.count(b"{") > _MAX_BRACKETS:
-        raise DecodeError("nested as no trust file is")  # the parser recurses
-    try:
-        return json.loads(data.decode(), object_pairs_hook=_no_duplicates)
-    except json.JSONDecodeError as problem:
-        where = f"line {problem.lineno}, column {problem.colno}"
-        raise DecodeError(f"not JSON ({where})") from problem
-    except UnicodeDecodeError as problem:
-        raise DecodeError(f"not UTF-8 (byte {problem.start})") from problem
-    except DecodeError:
-        raise
-    except ValueError as problem:  # a number of more digits than Python reads
-        raise DecodeError("not JSON that can be read") from problem
-
-
-def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    # Readers differ in which of two equal keys they keep.
-    found = dict(pairs)
-    for name in found:
-        if [key for key, _ in pairs].count(name) > 1:
-            raise DecodeError(f"{name}: stands twice")
     return found
 
 

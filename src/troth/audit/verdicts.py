@@ -42,6 +42,9 @@ def verify_verdicts(
         for place, (said, follows) in enumerate(zip(posted, codes, strict=True)):
             if said != follows:
                 reporter = round_.study.reporters[place]
-                of = f"{reasons[said]} of the {reporter.role} report of {reporter.party}"
-                raise round_.lie(rounds.VerdictPosted, member, of, reasons[follows])
+                claimed = (
+                    f"the verdict {reasons[said]} on the {reporter.role} report of {reporter.party}"
+                )
+                true = f"the verdict {reasons[follows]}"
+                raise round_.lie(rounds.VerdictPosted, member, claimed, true)
     return codes

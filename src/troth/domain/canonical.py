@@ -6,6 +6,7 @@ Integers from 2^53 do not survive JSON readers that use doubles, so they travel 
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 import rfc8785
@@ -13,7 +14,8 @@ import rfc8785
 from troth.errors import DecodeError
 
 MAX_DEPTH = 32
-_SAFE = 2**53
+SAFE = 2**53
+"""Integers below it, in size, survive readers that use doubles."""
 _TOKEN = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
 
 
@@ -40,17 +42,22 @@ def decode(data: bytes, what: str) -> Any:
     try:
         again = encode(value)
     except ValueError as problem:
-        raise DecodeError(f"{what}: {problem}") from problem
+        raise DecodeError(f"{what}: JSON without a canonical form ({problem})") from problem
     if again != data:
         raise DecodeError(f"{what}: JSON, but not in its canonical form (RFC 8785)")
     return value
 
 
 def parse(data: bytes, what: str) -> Any:
-    """Read JSON in any layout: for drafts that people hand in, never for what is signed or hashed.
+    """Read JSON in any layout: what people write or hand on, never what is signed or hashed.
+
+    Args:
+        data: the bytes, without anything but white space around the value.
+        what: names the input in the error.
 
     Raises:
-        DecodeError: not UTF-8, not JSON, nested deeper than 32, NaN or infinity, duplicate keys.
+        DecodeError: in one line, with the position where there is one: not UTF-8, not JSON, nested
+            deeper than 32, NaN or infinity, an integer of thousands of digits, duplicate keys.
     """
     if _depth(data) > MAX_DEPTH:
         raise DecodeError(f"{what}: nested deeper than {MAX_DEPTH}")
@@ -58,8 +65,24 @@ def parse(data: bytes, what: str) -> Any:
         return json.loads(
             data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant
         )
-    except ValueError as problem:
+    except UnicodeDecodeError as problem:
+        before = data[: problem.start].decode("utf-8")
+        where = _place(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        raise DecodeError(f"{what}: not UTF-8 at {where}") from problem
+    except json.JSONDecodeError as problem:
+        where = _place(problem.lineno, problem.colno)
+        reason = problem.msg.removesuffix(" at").rstrip(": ")
+        reason = reason[:1].lower() + reason[1:]
+        raise DecodeError(f"{what}: not JSON at {where}: {reason}") from problem
+    except DecodeError as problem:
         raise DecodeError(f"{what}: {problem}") from problem
+    except ValueError as problem:
+        raise DecodeError(f"{what}: an integer has more digits than can be read") from problem
+
+
+def _place(line: int, column: int) -> str:
+    """Where a person finds it: both counted from 1, columns in characters."""
+    return f"line {line}, column {column}"
 
 
 def _depth(data: bytes) -> int:
@@ -88,7 +111,8 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     # Readers differ in which of two equal keys they keep.
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise DecodeError("an object repeats a key")
+        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise DecodeError(f"the key {name!r} stands twice in one object")
     return found
 
 
@@ -98,19 +122,19 @@ def _no_constant(name: str) -> None:
 
 def integer_text(value: int) -> int | str:
     """An integer as it travels in JSON: a number below 2^53 in size, else a decimal string."""
-    return value if abs(value) < _SAFE else str(value)
+    return value if abs(value) < SAFE else str(value)
 
 
 def integer_from_text(value: Any, what: str) -> int:
     """Read what `integer_text` writes, and nothing else."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _SAFE:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < SAFE:
         return value
     if isinstance(value, str):
         try:
             number = int(value)
         except ValueError as problem:
             raise DecodeError(f"{what}: {value!r} is not an integer") from problem
-        if abs(number) >= _SAFE and str(number) == value:
+        if abs(number) >= SAFE and str(number) == value:
             return number
     raise DecodeError(f"{what}: {value!r} is not an integer in its one form")
 
@@ -131,4 +155,4 @@ def hex_from_text(value: Any, what: str, size: int | None = None) -> bytes:
             if size is not None and len(data) != size:
                 raise DecodeError(f"{what}: {len(data)} bytes, expected {size}")
             return data
-    raise DecodeError(f"{what}: {value!r} is not 0x and lower-case hexadecimal")
+    raise DecodeError(f"{what}: {value!r} is not lower-case hexadecimal after 0x")

@@ -86,11 +86,20 @@ def _scalar(kind: Any, value: Any, where: str) -> Any:
         return canonical.hex_from_text(value, where)
     if kind is int:
         return canonical.integer_from_text(value, where)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)  # RFC 8785 writes 1.0 as 1
+    if kind is float:
+        return _real(value, where)
     if type(value) is not kind:
         raise DecodeError(f"{where}: is {value!r}, expected {kind.__name__}")
     return value
+
+
+def _real(value: Any, where: str) -> float:
+    """A number; RFC 8785 writes 1.0 as 1."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise DecodeError(f"{where}: is {value!r}, expected a number")
+    if not -canonical.SAFE < value < canonical.SAFE:
+        raise DecodeError(f"{where}: is not below 2^53 in size")
+    return float(value)
 
 
 def _one_of(union: Any, value: Any, where: str) -> Any:

@@ -196,10 +196,9 @@ def decode(data: bytes) -> Terms:
         TermsError: naming the field and what is wrong with it.
     """
     try:
-        terms = records.decode(Terms, data, "terms")
+        terms = records.decode(Terms, data, "document")
     except DecodeError as problem:
-        where, _, what = str(problem).partition(": ")
-        raise TermsError(where, what) from problem
+        raise _unreadable(problem) from problem
     check(terms)
     return terms
 
@@ -216,12 +215,16 @@ def from_any_layout(data: bytes) -> Terms:
     try:
         canonical = records.from_json(Terms, parse(data, "document"), "").encode()
     except DecodeError as problem:
-        where, separator, what = str(problem).partition(": ")
-        place, what = (where, what) if separator else ("document", where)
-        raise TermsError(place, what) from problem
-    except ValueError as problem:  # a number that JSON writes and no float holds
-        raise TermsError("document", str(problem)) from problem
+        raise _unreadable(problem) from problem
+    except ValueError as problem:  # half of a surrogate pair, which JSON can escape
+        raise TermsError("document", f"holds text that UTF-8 cannot hold ({problem})") from problem
     return decode(canonical)
+
+
+def _unreadable(problem: DecodeError) -> TermsError:
+    """The same, as a fault of terms: what is wrong stands after where it is."""
+    where, _, what = str(problem).partition(": ")
+    return TermsError(where, what)
 
 
 def check(terms: Terms) -> None:

@@ -118,11 +118,21 @@ def _in_field(design: StudyDesign, variant: str) -> StudyDesign:
     def as_many(proofs: int) -> int:
         return -(-proofs * before.field.encoded_size // after.field.encoded_size)
 
+    proofs, norm_proofs = _proofs(design)
     return replace(
         design,
         variant=variant,
-        proofs=max(after.proofs, as_many(design.proofs or before.proofs)),
-        proofs_norm_equality=as_many(design.proofs_norm_equality or 1),
+        proofs=max(after.proofs, as_many(proofs)),
+        proofs_norm_equality=as_many(norm_proofs),
+    )
+
+
+def _proofs(design: StudyDesign) -> tuple[int, int]:
+    """Proofs of the main and of the norm-equality circuit: as chosen, else the variant's own."""
+    main, norm_equality = design.proofs, design.proofs_norm_equality
+    return (
+        VARIANTS[design.variant].proofs if main is None else main,
+        1 if norm_equality is None else norm_equality,
     )
 
 
@@ -221,20 +231,22 @@ def _shifted(design: StudyDesign, shift: int) -> StudyDesign | None:
 
 def _difference(before: StudyDesign, after: StudyDesign) -> str:
     """What changes, as ``name old → new`` pairs."""
-    names = (
-        "variant",
-        "proofs",
-        "proofs_norm_equality",
-        "num_wr_checks",
-        "num_wr_successes",
-        "clip",
-        "scale_bits",
-        "noise_variance",
-        "honest",
-        "rounds",
-    )
-    return ", ".join(
-        f"{name} {getattr(before, name)} → {getattr(after, name)}"
-        for name in names
-        if getattr(before, name) != getattr(after, name)
-    )
+    old, new = map(_numbers, (before, after))
+    return ", ".join(f"{name} {old[name]} → {new[name]}" for name in old if old[name] != new[name])
+
+
+def _numbers(design: StudyDesign) -> dict[str, int | str]:
+    """What a proposal may change, in the order in which it is told."""
+    proofs, norm_proofs = _proofs(design)
+    return {
+        "variant": design.variant,
+        "proofs": proofs,
+        "proofs_norm_equality": norm_proofs,
+        "num_wr_checks": design.num_wr_checks,
+        "num_wr_successes": design.num_wr_successes,
+        "clip": design.clip,
+        "scale_bits": design.scale_bits,
+        "noise_variance": design.noise_variance,
+        "honest": design.honest,
+        "rounds": design.rounds,
+    }

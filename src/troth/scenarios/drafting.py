@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 from troth.domain import terms as document
 from troth.domain.terms import (
+    CELLS,
     EvaluationTerms,
     ModelTerms,
     PreprocessingTerms,
@@ -21,6 +22,7 @@ from troth.domain.terms import (
 )
 from troth.errors import ParameterError
 from troth.privacy.plan import StudyDesign
+from troth.round.study import Study
 from troth.scenarios.consortium import Dataset, Organisation
 
 
@@ -40,6 +42,31 @@ class Draft:
     """Seconds that each step may take."""
     model: ModelTerms | EvaluationTerms
     preprocessing: PreprocessingTerms
+
+
+def logistic_model(
+    dimension: int, *, learning_rate: float, momentum: float, normaliser: int
+) -> ModelTerms:
+    """The one model that this version trains."""
+    return ModelTerms(
+        name="logistic-regression",
+        loss="logistic",
+        optimiser="sgd-momentum",
+        dimension=dimension,
+        learning_rate=learning_rate,
+        momentum=momentum,
+        normaliser=normaliser,
+    )
+
+
+def evaluated_model(trained: Study, digest: bytes) -> EvaluationTerms:
+    """A final model of another study, by the digest that its parties attested."""
+    return EvaluationTerms(
+        name="confusion-counts",
+        dimension=CELLS,
+        study="0x" + trained.study_id.hex(),
+        digest="0x" + digest.hex(),
+    )
 
 
 def draft_terms(draft: Draft, design: StudyDesign, chain_id: int) -> Terms:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from troth.domain.terms import CELLS, EvaluationTerms, QuorumTerms, Terms
+from troth.domain.terms import CELLS, QuorumTerms, Terms
 from troth.learning.confusion import Share, confusion_counts, share
 from troth.learning.model import Model
 from troth.privacy.plan import StudyDesign
@@ -20,7 +20,7 @@ from troth.roles.trainer import Train, Trainer
 from troth.round.study import Study
 from troth.scenarios import result
 from troth.scenarios.consortium import Dataset, RandomBytes
-from troth.scenarios.drafting import Draft, draft_terms
+from troth.scenarios.drafting import Draft, draft_terms, evaluated_model
 from troth.scenarios.hospital_records import HELD_OUT_PARTS, HospitalData, Records, SplitParameters
 from troth.scenarios.hospital_study import (
     COMMITTEE,
@@ -103,12 +103,7 @@ def evaluation_terms(
         quorum=QuorumTerms(min_sites=3, min_weight=3),
         max_aborts=MAX_ABORTS,
         window=WINDOW,
-        model=EvaluationTerms(
-            name="confusion-counts",
-            dimension=CELLS,
-            study="0x" + trained.study_id.hex(),
-            digest="0x" + digest.hex(),
-        ),
+        model=evaluated_model(trained, digest),
         preprocessing=preprocessing_terms(data),
     )
     return draft_terms(draft, evaluation_design(parameters, len(held_out)), trained.terms.chain_id)

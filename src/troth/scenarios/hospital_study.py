@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from troth.domain import merkle
-from troth.domain.terms import ModelTerms, PreprocessingTerms, QuorumTerms, Terms
+from troth.domain.terms import PreprocessingTerms, QuorumTerms, Terms
 from troth.learning.logistic import record_gradients
 from troth.learning.model import Model
 from troth.ledger.account import Account
@@ -30,7 +30,7 @@ from troth.scenarios.consortium import (
     RandomBytes,
     found,
 )
-from troth.scenarios.drafting import Draft, draft_terms
+from troth.scenarios.drafting import Draft, draft_terms, logistic_model
 from troth.scenarios.hospital_records import DIMENSION, HospitalData, Records, StudyParameters
 from troth.storage.blobs import BlobStore
 from troth.testing.forgers import shard_over_norm
@@ -169,11 +169,8 @@ def hospital_terms(
         quorum=QuorumTerms(min_sites=3, min_weight=3),
         max_aborts=MAX_ABORTS,
         window=WINDOW,
-        model=ModelTerms(
-            name="logistic-regression",
-            loss="logistic",
-            optimiser="sgd-momentum",
-            dimension=DIMENSION,
+        model=logistic_model(
+            DIMENSION,
             learning_rate=parameters.learning_rate,
             momentum=parameters.momentum,
             normaliser=parameters.normaliser,

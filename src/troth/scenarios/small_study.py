@@ -14,9 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from troth.domain.terms import (
-    CELLS,
-    EvaluationTerms,
-    ModelTerms,
     PreprocessingTerms,
     QuorumTerms,
     Terms,
@@ -39,7 +36,7 @@ from troth.scenarios.consortium import (
     Organisation,
     found,
 )
-from troth.scenarios.drafting import Draft, draft_terms
+from troth.scenarios.drafting import Draft, draft_terms, evaluated_model, logistic_model
 from troth.storage.blobs import LocalBlobs
 
 DIMENSION = 4
@@ -135,15 +132,7 @@ def small_terms(
         quorum=QuorumTerms(min_sites=shape.min_sites, min_weight=1),
         max_aborts=shape.max_aborts,
         window=WINDOW,
-        model=ModelTerms(
-            name="logistic-regression",
-            loss="logistic",
-            optimiser="sgd-momentum",
-            dimension=DIMENSION,
-            learning_rate=1.0,
-            momentum=0.0,
-            normaliser=64,
-        ),
+        model=logistic_model(DIMENSION, learning_rate=1.0, momentum=0.0, normaliser=64),
         preprocessing=PreprocessingTerms(
             columns=("a", "b", "c"), shift=(0.0, 0.0, 0.0), scale=(1.0, 1.0, 1.0)
         ),
@@ -216,12 +205,7 @@ def small_evaluation_terms(small: SmallStudy, datasets: Sequence[Dataset], diges
         quorum=trained.terms.quorum,
         max_aborts=trained.terms.max_aborts,
         window=WINDOW,
-        model=EvaluationTerms(
-            name="confusion-counts",
-            dimension=CELLS,
-            study="0x" + trained.study_id.hex(),
-            digest="0x" + digest.hex(),
-        ),
+        model=evaluated_model(trained, digest),
         preprocessing=trained.terms.preprocessing,
     )
     return draft_terms(draft, design, trained.terms.chain_id)

@@ -4,7 +4,7 @@ The unit is 10^-9 of zero-concentrated differential privacy (Bun & Steinke, arXi
 Definition 1.1). One discrete Gaussian of variance σ² per coordinate added to an integer vector of
 sensitivity S costs S²/(2σ²) exactly (Canonne, Kamath & Steinke, arXiv 2004.00010 v4, Theorem
 14). A sum of h of them costs that much of the summed variance, plus a slack that vanishes with
-σ_h (Kairouz, Liu & Steinke, arXiv 2102.06387 v1, Theorem 1); one nano covers it.
+σ_h (Kairouz, Liu & Steinke, arXiv 2102.06387 v3, Theorem 1); one nano covers it.
 """
 
 import math
@@ -55,7 +55,7 @@ def price(event: PrivateEvent) -> int:
 def sum_slack(honest: int, noise_variance: int, dimension: int) -> float:
     """Nano-ρ that a sum of h discrete Gaussians may cost above one of the summed variance.
 
-    τ·d/4 with τ = 10·Σ_{k=1}^{h-1} exp(-2π²σ_h²·k/(k+1)) (arXiv 2102.06387 v1, Theorem 1, whose
+    τ·d/4 with τ = 10·Σ_{k=1}^{h-1} exp(-2π²σ_h²·k/(k+1)) (arXiv 2102.06387 v3, Theorem 1, whose
     ε²/2 is our ρ). `nano_rho` charges 1 for it, which suffices while this is at most 1: at
     σ_h = 2 up to 5.5e7 dimensions, and beyond any vector that fits a machine from σ_h = 3 on.
 
