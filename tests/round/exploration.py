@@ -1,0 +1,196 @@
+"""Every schedule of one small round, breadth-first, until nothing new comes.
+
+``schedules.py`` says what may happen and ``properties.py`` what must hold; here is the search, and
+what takes all transitions to see: that every way leads to an end, and which rows were taken.
+``python -m tests.round.exploration --sites 3`` prints a table, and a shortest way to whatever is
+broken.
+"""
+
+import argparse
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import chain, combinations
+from typing import Any
+
+from tests.round.properties import broken_by
+from tests.round.schedules import (
+    COMMITTEE,
+    NAMES,
+    SITES,
+    Move,
+    Position,
+    Setting,
+    forged,
+    start,
+    successors,
+)
+
+from troth.ledger.bindings import rounds
+from troth.round.transitions import State, table
+
+Row = tuple[str, ...]
+"""State, action, next state, and the reason of an abort."""
+
+
+@dataclass
+class Found:
+    """What one exploration saw."""
+
+    positions: int = 0
+    transitions: int = 0
+    depth: int = 0
+    """Transitions to the farthest position, by a shortest way."""
+    taken: set[Row] = field(default_factory=set)
+    broken: dict[str, str] = field(default_factory=dict)
+    """What does not hold, each with a shortest way there, a line for each transition."""
+
+
+class _Search:
+    """Positions are numbered as they are found; of one that was visited only its ways are kept."""
+
+    def __init__(self, first: Position, depth: int | None) -> None:
+        self.found = Found()
+        self._depth = depth
+        self._numbers = {key(first): 0}
+        self._came: list[tuple[int, str]] = [(0, "")]
+        self._before: list[list[int]] = [[]]
+        """From where each is reached with nobody but honest parties, anyone and time."""
+        self._ends: list[int] = []
+        self._waiting = deque([(0, 0, first)])
+
+    def run(self) -> Found:
+        while self._waiting:
+            at, self.found.depth, here = self._waiting.popleft()
+            unseen = self.found.depth == self._depth
+            if unseen or here.record.state.ended or here.record.state is State.ABSENT:
+                self._ends.append(at)
+            for move, after, events in () if unseen else successors(here):
+                if after is not None:
+                    self._arrive(at, here, move, after, events)
+                elif here.honest(move.who) and not here.frame:
+                    self._note(f"an honest party's {move.action} is refused", at, move)
+        self.found.positions = len(self._came)
+        self._look_for_dead_ends()
+        return self.found
+
+    def _arrive(
+        self, at: int, here: Position, move: Move, after: Position, events: list[Any]
+    ) -> None:
+        number = self._numbers.setdefault(key(after), len(self._numbers))
+        if number == len(self._came):
+            self._came.append((at, str(move)))
+            self._before.append([])
+            self._waiting.append((number, self.found.depth + 1, after))
+        if move.alone:
+            self._before[number].append(at)
+        for broken in broken_by(here, move, after, events):
+            self._note(broken, at, move)
+        reasons = [table().reasons[e.reason] for e in events if isinstance(e, rounds.RoundAborted)]
+        states = here.record.state.title, after.record.state.title
+        self.found.taken.add((states[0], move.action, states[1], *reasons))
+        self.found.transitions += 1
+
+    def _note(self, broken: str, at: int, *last: Move) -> None:
+        lines = [f"-> {broken}", *map(str, last)]
+        while at:
+            at, line = self._came[at]
+            lines.append(line)
+        self.found.broken.setdefault(broken, "\n".join(reversed(lines)))
+
+    def _look_for_dead_ends(self) -> None:
+        """Backwards from all ends: what is not reached has no way that the honest can go alone."""
+        reached, ends = set(self._ends), self._ends
+        while ends:
+            fresh = set(self._before[ends.pop()]) - reached
+            reached |= fresh
+            ends += fresh
+        stuck = [at for at in range(len(self._came)) if at not in reached]
+        going = set(chain.from_iterable(self._before))
+        for at in [at for at in stuck if at not in going][:1] or stuck[:1]:
+            self._note("no way to an end", at)
+
+
+def explore(setting: Setting, depth: int | None = None) -> Found:
+    """All positions that so many transitions reach; without a bound, all that there are."""
+    return _Search(start(setting), depth).run()
+
+
+def rows_of_the_table() -> set[tuple[str, ...]]:
+    """Everything that the table lists, as `Found.taken` would show it."""
+    listed = set()
+    for row in table().rows:
+        here, ways = (row.source.title, row.action), row.outcomes
+        listed |= {(*here, o.to.title, *[o.reason] * (o.to is State.ABORTED)) for o in ways}
+        listed |= {(*here, row.source.title)} if row.when == "never" else set()
+    for state, o in table().timeouts.items():
+        listed.add((state.title, "expire", o.to.title, o.reason))
+    return listed
+
+
+def settings(sites: int, max_aborts: int) -> list[Setting]:
+    """Every choice of honest members, and every number of honest sites."""
+    members = chain.from_iterable(combinations(COMMITTEE, n) for n in range(len(COMMITTEE) + 1))
+    return [
+        Setting(sites, frozenset((*chosen, *SITES[:count])), max_aborts)
+        for chosen in members
+        for count in range(sites + 1)
+    ]
+
+
+def key(here: Position) -> Any:
+    """What tells positions apart: sites of one kind are interchangeable."""
+    record, posts, sites = here.record, here.posts, here.setting.sites
+    gathered = (record.enrolled, record.present, record.delivered, record.accepted)
+    maps = (here.enrolled, here.fixed or 0, *gathered)
+    columns = sorted(
+        (
+            here.honest(site),
+            tuple(bitmap >> i & 1 for bitmap in maps),
+            record.reports.get(i, b""),
+            record.attestations.get(site, b""),
+            tuple(codes[i] for codes in record.verdicts),
+            tuple(posts.get(("commitFile", member)) == forged(i) for member in COMMITTEE),
+        )
+        for i, site in enumerate(SITES[:sites])
+    )
+    of_a_site = {forged(i) for i in range(sites)}
+    return (
+        tuple(columns),
+        (here.number, here.finals, here.aborts, record.state, record.deadline, here.frame),
+        (here.charges, here.fixed is None, here.strayed, record.unfetched, record.model_digest),
+        tuple(bitmap >> sites for bitmap in maps),
+        tuple(codes[sites:] for codes in record.verdicts),
+        frozenset(record.posted),
+        frozenset(record.denials),
+        tuple(sorted(record.key_heads.items())),
+        tuple(sorted(record.noise_lists.items())),
+        tuple(record.attestations.get(member) for member in COMMITTEE),
+        frozenset((k, b"" if value in of_a_site else value) for k, value in posts.items()),
+    )
+
+
+def main() -> int:
+    """A line for each setting, then what is broken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sites", type=int, choices=(1, 2, 3), default=1)
+    parser.add_argument("--aborts", type=int, default=0, help="aborts that a study survives")
+    parser.add_argument("--depth", type=int, help="most transitions (without: all there are)")
+    given = parser.parse_args()
+    broken: dict[str, str] = {}
+    missing = rows_of_the_table()
+    sys.stdout.write("positions  transitions  depth  honest\n")
+    for setting in settings(given.sites, given.aborts):
+        found = explore(setting, given.depth)
+        broken = {**found.broken, **broken}
+        missing -= found.taken if given.depth is None else missing
+        honest = " ".join(sorted(NAMES[who] for who in setting.honest)) or "nobody"
+        figures = f"{found.positions:9}  {found.transitions:11}  {found.depth:5}"
+        sys.stdout.write(f"{figures}  {honest}\n")
+    sys.stdout.writelines(f"\n{trace}\n" for trace in broken.values())
+    sys.stdout.writelines(f"\nnot reached: {' '.join(row)}\n" for row in sorted(missing))
+    return int(bool(broken or missing))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
