@@ -91,6 +91,26 @@ class FastKernels(Kernels):
 FAST = FastKernels()
 
 
+@cache
+def load_kernels(dtype: np.dtype[Any]) -> None:
+    """Load all kernels for a word, or compile them where they were never used before.
+
+    Run when an instance is made, so that no report waits for it.
+    """
+    one, out = _frozen(np.ones(1, dtype=dtype)), np.zeros(1, dtype=dtype)
+    rows, table = _frozen(np.ones((1, 1), dtype=dtype)), np.zeros((1, 1), dtype=dtype)
+    modulus = inverse = dtype.type(1)
+    modular.accept(one, modulus, out, 0)
+    modular.add(one, one, out, modulus)
+    modular.subtract(out, one, modulus)
+    modular.encode(_frozen(np.zeros(1, dtype=np.int64)), 1, modulus, out)
+    signs = _frozen(np.zeros((1, 1), dtype=np.uint64))
+    modular.signed_sums(signs, one, 0, np.zeros(1, dtype=np.int64))
+    modular.combine(one, rows, table, modulus, inverse)
+    lanes, none = (0,) * modular.BLOCKS[0], one[:0]
+    modular.squares(one, rows, lanes, none, one, none, modulus, inverse, out, out.copy(), table)
+
+
 class _NormEqualityFlp(Flp[Statement]):
     """Proofs that differ only in their seeds: one pass over the gradient serves them all."""
 

@@ -18,6 +18,7 @@ def select(choice: Choice, field: Field, dimension: int) -> Kernels:
     if not takes_fast(choice, dimension, FAST_FROM) or field is FIELD128:
         return CLEAR
     # Loading the compiler takes most of a second, which small dimensions never spend.
-    from troth.privacy.hazmat.fast import FAST  # noqa: PLC0415
+    from troth.privacy.hazmat.fast import FAST, load_kernels  # noqa: PLC0415
 
+    load_kernels(field.dtype)
     return FAST
