@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "round": GROUND | LEAVES,
     "roles": BELOW_ROLES,
     "audit": BELOW_ROLES,
-    "testing": BELOW_ROLES | {"audit"},
+    "testing": BELOW_ROLES | {"roles", "audit"},
     "scenarios": BELOW_ROLES | {"roles", "audit", "testing"},
     "cli": BELOW_ROLES | {"roles", "audit", "scenarios"},
 }

@@ -2,23 +2,21 @@
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from troth.domain import canonical
 from troth.domain.hashing import digest
 from troth.errors import ContractRefused, StorageError
 from troth.ledger.bindings import dataset_registry, privacy_ledger, rounds
 from troth.ledger.records import BlockRef
 from troth.roles.aggregator import Aggregator
-from troth.roles.reporting import Report
 from troth.roles.trainer import Trainer
-from troth.round.mail import Outbox
 from troth.round.transitions import State, table
 from troth.scenarios.small_study import DIMENSION, Shape, constant, small_study
+from troth.testing.adversaries.member_noise import WithoutKey
+from troth.testing.adversaries.member_sums import Overflowing
+from troth.testing.adversaries.site_envelopes import Twisting, pointing
 
 ONE_ROUND = Shape(rounds=1)
 VERDICTS = table().verdicts
@@ -44,20 +42,11 @@ def ones(*_):
     return np.ones(DIMENSION, dtype=np.int64)
 
 
-class Pointing(Trainer):
-    """Names other parties' blobs as its own sealed shares."""
-
-    targets: Sequence[bytes] = ()
-    size: int | None = None
-
-    def _make(self, view, inbox):
-        report = super()._make(view, inbox)
-        assert report is not None
-        envelope = json.loads(report.envelope)
-        for share, target in zip(envelope["shares"], self.targets, strict=True):
-            share["digest"] = "0x" + target.hex()
-            share["size"] = self.size or share["size"]
-        return Report(canonical.encode(envelope), ())
+def pointing_site(small, targets, size=None):
+    """The third site, which names other parties' blobs as its own sealed shares."""
+    liar = Twisting(small.study, small.study.sites[2], ones, os.urandom)
+    liar.twist = lambda report: pointing(report, targets, size)
+    return small.consortium.party(small.study, liar)
 
 
 @pytest.mark.parametrize("size", [None, 1])
@@ -67,10 +56,8 @@ def test_naming_the_shares_of_another_neither_evicts_nor_deletes_anything(tmp_pa
     store = small.consortium.store
     small.run(lambda view: len(view.current.reports) == 1, [small.sites[0]])
     victim = json.loads(small.sites[0].state.envelope)
-    liar = Pointing(small.study, small.study.sites[2], ones, os.urandom)
-    liar.targets = [bytes.fromhex(share["digest"][2:]) for share in victim["shares"]]
-    liar.size = size
-    party = small.consortium.party(small.study, liar)
+    targets = [bytes.fromhex(share["digest"][2:]) for share in victim["shares"]]
+    party = pointing_site(small, targets, size)
     view = small.run(parties=[*small.sites[:2], party, *small.aggregators])
     assert codes(view) == [0, 0, VERDICTS.index("undelivered"), 0, 0]
     assert view.rounds[1].state is State.FINAL
@@ -86,31 +73,12 @@ def test_naming_a_public_blob_as_a_share_does_not_get_it_deleted(tmp_path, named
         "terms": small.study.terms.digest(),
         "another envelope": digest(small.sites[0].state.envelope),
     }[named]
-    liar = Pointing(small.study, small.study.sites[2], ones, os.urandom)
-    liar.targets = [target, target]
-    party = small.consortium.party(small.study, liar)
+    party = pointing_site(small, [target, target])
     parties = [*small.sites[:2], party, *small.aggregators]
     view = small.run(parties=parties)
     small.consortium.finish(view, parties)
     assert view.rounds[1].state is State.FINAL
     assert small.consortium.store.has(target)
-
-
-class WithoutKey(Aggregator):
-    """Announces an HPKE key that is no key, or that nobody is given."""
-
-    served = b""
-
-    def _announce(self, state, view, inbox):
-        outbox = super()._announce(state, view, inbox)
-        (post,) = outbox.posts
-        study_id, number, head, _ = post.arguments
-        false = rounds.announce(study_id, number, head, digest(self.served or b"nothing"))
-        return replace(outbox, puts=(self.served,) if self.served else (), posts=(false,))
-
-    def _report_noise(self, state, view, _):
-        post = rounds.report_noise(self.study.study_id, view.number, digest(b"no list"))
-        return Outbox(state, posts=(post,))
 
 
 @pytest.mark.parametrize("served", [b"", bytes(1216), b"short"])
@@ -149,15 +117,6 @@ def test_a_verifier_file_may_vanish_once_everybody_confirmed_it(tmp_path):
     for blob in view.rounds[1].files.values():
         small.consortium.store.delete(blob)
     assert accepted_all(small.run())
-
-
-class Overflowing(Aggregator):
-    """Commits to and publishes an aggregate share that no honest sum can be."""
-
-    last = b""
-
-    def _aggregate_share(self, *_):
-        return self.last * (self.study.site_pine.output_share_size // len(self.last))
 
 
 @pytest.mark.parametrize("last", [b"\xff" * 8, bytes(7) + b"\x10"], ids=["no element", "too far"])

@@ -36,6 +36,10 @@ app = typer.Typer(
 )
 demo_app = typer.Typer(help="Run a complete study on this machine, and check it.")
 app.add_typer(demo_app, name="demo")
+attack_app = typer.Typer(
+    help="Named attacks on the protocol: which there are, and what comes of them."
+)
+app.add_typer(attack_app, name="attack")
 
 
 class Engine(StrEnum):
@@ -80,6 +84,11 @@ def _troth(
 
 @demo_app.callback(invoke_without_command=True)
 def _demo(context: typer.Context) -> Work | None:
+    return _without_command(context)
+
+
+@attack_app.callback(invoke_without_command=True)
+def _attack(context: typer.Context) -> Work | None:
     return _without_command(context)
 
 
@@ -250,6 +259,51 @@ def plan(
 
         options = {name: value for name, value in given.items() if value not in (None, [])}
         return plan.show(terms, options, canonical, as_json=as_json)
+
+    return work
+
+
+@attack_app.command("list")
+def list_attacks(*, as_json: Json = False) -> Work:
+    """List every attack: who tries what, what must come of it, and which defence stops it."""
+
+    def work() -> int:
+        from troth.cli import attack  # noqa: PLC0415 - loads the ledger and proof libraries
+
+        return attack.show(as_json=as_json)
+
+    return work
+
+
+@attack_app.command("run")
+def run_attacks(
+    *,
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME...", help="Names from `troth attack list`, or `all`."),
+    ],
+    mode: Annotated[str, typer.Option(help="Mode of the rounds; this version runs A only.")] = "A",
+    defence_off: Annotated[
+        bool,
+        typer.Option(
+            "--defence-off",
+            help="Turn off the one defence of each attack, which must then succeed. Rules of "
+            "contracts cannot be turned off from here, and some attacks have nothing to turn off: "
+            "these are listed and not played.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> Work:
+    """Play attacks through the real roles, contracts, store and audit, on a toy study each.
+
+    Shows for each what was expected and what was observed: the outcome, who was named, and where it
+    was caught. Exit code 1 means that something came out differently.
+    """
+
+    def work() -> int:
+        from troth.cli import attack  # noqa: PLC0415 - loads the ledger and proof libraries
+
+        return attack.run(names, mode, defended=not defence_off, as_json=as_json)
 
     return work
 

@@ -1,0 +1,1 @@
+"""Named attacks on the round protocol, each a small class that runs through the real code."""

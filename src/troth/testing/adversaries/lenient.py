@@ -1,0 +1,149 @@
+"""Honest software with one check left out, to show what that check is for.
+
+Each is passed in as an argument where the real one goes: a study whose PINE instance lets something
+through, or a role that skips a comparison. None of it is reachable from production code.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any, TypeVar
+
+from troth.privacy.secagg.messages import (
+    InputShare,
+    PublicShare,
+    VerifierMessage,
+    VerifierShare,
+    VerifierState,
+)
+from troth.privacy.secagg.outputs import OutputShare
+from troth.privacy.secagg.pine import Pine
+from troth.round.study import Study
+from troth.round.transcript import Reporter
+
+P = TypeVar("P", bound=Pine)
+
+
+class UnprovenPine(Pine):
+    """Does not look at proofs: every report that decodes is fine."""
+
+    def verifier_shares_to_message(
+        self, verifier_shares: Sequence[VerifierShare]
+    ) -> VerifierMessage:
+        """The message, whatever the proofs say."""
+        return VerifierMessage(
+            self.derive.wraparound_seed(share.wraparound_part for share in verifier_shares),
+            self.derive.verification_seed(share.verification_part for share in verifier_shares),
+        )
+
+    def check_joint_randomness(
+        self,
+        public_share: PublicShare,
+        verifier_shares: Sequence[VerifierShare],
+        message: VerifierMessage,
+    ) -> None:
+        """Not looked at."""
+
+    def verify_next(self, state: VerifierState, message: VerifierMessage) -> OutputShare:  # noqa: ARG002 - the real one's arguments
+        """The share, whatever the message."""
+        return state.out_share
+
+
+class NonceOfChoice(Pine):
+    """Believes the reporter when it says which nonce a report was made with."""
+
+    said: bytes
+
+    def verify_init(
+        self,
+        verify_key: bytes,
+        agg_id: int,
+        nonce: bytes,  # noqa: ARG002 - the derived one, which is the check that is left out
+        public_share: PublicShare,
+        input_share: InputShare,
+    ) -> tuple[VerifierState, VerifierShare]:
+        """Begin to verify under the nonce that the reporter says."""
+        return super().verify_init(verify_key, agg_id, self.said, public_share, input_share)
+
+
+class LaxDecoder(Pine):
+    """Takes what other decoders would: elements above the modulus, and bytes after the message."""
+
+    def decode_input_share(self, agg_id: int, data: bytes) -> InputShare:
+        """The share behind the bytes that are needed, every element reduced."""
+        size = self.field.encoded_size
+        body = bytearray(data[: self.input_share_size(agg_id)])
+        if agg_id == 0:
+            for at in range(0, (self.measurement_len + self.proofs_len) * size, size):
+                element = int.from_bytes(body[at : at + size], "little") % self.field.modulus
+                body[at : at + size] = element.to_bytes(size, "little")
+        return super().decode_input_share(agg_id, bytes(body))
+
+
+def relaxed(pine: Pine, kind: type[P]) -> P:
+    """The same PINE instance as an object of a more lenient class."""
+    lenient = kind.__new__(kind)
+    vars(lenient).update(vars(pine))
+    return lenient
+
+
+@dataclass(frozen=True)
+class LenientStudy(Study):
+    """A study as members see it who treat the report at one place leniently."""
+
+    place: int
+    relax: Callable[[Pine], Pine] = lambda pine: pine
+    sizes: Mapping[int, int] = field(default_factory=dict)
+    """Sizes of sealed shares at the place that are believed, by share."""
+    believed: int | None = None
+    """The place whose report is taken at this one, too."""
+
+    def pine(self, place: int) -> Pine:
+        """The instance of a place; a lenient one at `place`."""
+        pine = super().pine(place)
+        return self.relax(pine) if place == self.place else pine
+
+    def share_size(self, place: int, share: int) -> int:
+        """The size that is believed."""
+        believed = self.sizes.get(share) if place == self.place else None
+        return believed or super().share_size(place, share)
+
+    @cached_property
+    def reporters(self) -> tuple[Reporter, ...]:
+        """Who is believed to report at each place."""
+        listed = list(super().reporters)
+        if self.believed is not None:
+            listed[self.place] = listed[self.believed]
+        return tuple(listed)
+
+    def share_of(self, place: int, member: int) -> int:
+        """The share that a member holds of what is taken at a place."""
+        taken = self.believed if place == self.place and self.believed is not None else place
+        return super().share_of(taken, member)
+
+
+def lenient(study: Study, place: int, **leniencies: Any) -> Study:
+    """The study of members that treat one place leniently."""
+    own = {item.name: getattr(study, item.name) for item in fields(Study)}
+    return LenientStudy(**own, place=place, **leniencies)
+
+
+def without_proofs(study: Study, place: int) -> Study:
+    """The study of members that do not check the proofs at one place."""
+    return lenient(study, place, relax=lambda pine: relaxed(pine, UnprovenPine))
+
+
+def with_lax_decoder(study: Study, place: int, sizes: Mapping[int, int] | None = None) -> Study:
+    """The study of members that read shares at one place leniently, of these sizes by share."""
+    return lenient(study, place, relax=lambda pine: relaxed(pine, LaxDecoder), sizes=sizes or {})
+
+
+def with_nonce(study: Study, place: int, said: bytes) -> Study:
+    """The study of members that verify one place under the nonce which its reporter says."""
+
+    def relax(pine: Pine) -> Pine:
+        believing = relaxed(pine, NonceOfChoice)
+        believing.said = said
+        return believing
+
+    return lenient(study, place, relax=relax)

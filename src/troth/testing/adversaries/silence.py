@@ -1,0 +1,186 @@
+"""Parties that say nothing, or nothing of use: what waiting costs and who is left out."""
+
+import os
+from abc import ABC
+from typing import ClassVar
+
+from troth.ledger.bindings import privacy_ledger
+from troth.roles.reporting import Report
+from troth.roles.trainer import Trainer
+from troth.round.mail import Inbox
+from troth.round.transitions import State
+from troth.round.view import RoundView
+from troth.testing.adversaries.attack import (
+    Actor,
+    Attack,
+    Observation,
+    Outcome,
+    Setting,
+    contract_rule,
+    no_switch,
+)
+from troth.testing.adversaries.observing import NOWHERE, noticed_limit, observe_round
+from troth.testing.adversaries.stage import Stage, ended, in_set, in_state
+
+LIAR, VICTIM = 1, 2
+"""Places of a dishonest site and of the one that is to stand alone."""
+
+
+class SilentSite(Attack):
+    """A site that is enrolled never reports, so that the others wait for it."""
+
+    name = "site-never-reports"
+    actor = Actor.SITE
+    expected = Outcome.REJECTED
+    caught = "verdict absent"
+    wants = "the round ends without a model"
+    switch = no_switch("liveness: the window's end is the defence, and anybody enforces it")
+
+    def play(self, stage: Stage, *, defended: bool) -> Observation:
+        """One round without it."""
+        del defended
+        view = stage.run(ended, [stage.sites[0], stage.sites[2], *stage.aggregators])
+        stopped = view.rounds[1].state is not State.FINAL
+        account = stage.study.sites[LIAR]
+        return observe_round(stage, view, account, succeeded=stopped, place=LIAR)
+
+
+class SilentAfterReporting(Attack):
+    """A site reports and never attests, so that the round lasts until its last window ends."""
+
+    name = "silence-after-reporting"
+    actor = Actor.SITE
+    expected = Outcome.LIMIT
+    caught = NOWHERE
+    wants = "the round ends only after its last window, with a model that the site did not confirm"
+    switch = no_switch("liveness: nobody can be made to speak; the others' majority is enough")
+
+    def play(self, stage: Stage, *, defended: bool) -> Observation:
+        """It takes part until the publication."""
+        del defended
+        view = stage.run(
+            lambda view: view.current.state is State.PUBLISHED or ended(view),
+            [*stage.sites, *stage.aggregators],
+        )
+        deadline = view.current.deadline
+        view = stage.run(ended, [stage.sites[0], stage.sites[2], *stage.aggregators])
+        found = view.rounds[1]
+        late = stage.ledger.head().timestamp > deadline
+        unsaid = stage.study.sites[LIAR] not in found.attestations
+        succeeded = found.state is State.FINAL and late and unsaid
+        return observe_round(stage, view, stage.study.sites[LIAR], succeeded=succeeded)
+
+
+class Junk(Trainer):
+    """Reports a digest behind which there is nothing."""
+
+    def _make(self, view: RoundView, inbox: Inbox) -> Report | None:
+        report = super()._make(view, inbox)
+        return None if report is None else Report(b"junk " + bytes(self.account), ())
+
+
+class JunkFillsQuorum(Attack):
+    """Sites report junk, so that the quorum is met and one honest update stands alone."""
+
+    name = "junk-fills-quorum"
+    actor = Actor.SITE
+    expected = Outcome.DETECTED
+    caught = "abort Quorum"
+    wants = "a final sum holds one site's update only"
+    switch = contract_rule("Rounds.sol, judge: the quorum is tested again on the accepted set")
+    setting = Setting(min_sites=2)
+
+    def play(self, stage: Stage, *, defended: bool) -> Observation:
+        """One round with two junk reports."""
+        del defended
+        junk = [
+            stage.party(Junk(stage.study, stage.study.sites[n], stage.train(n), os.urandom))
+            for n in (0, LIAR)
+        ]
+        view = stage.run(ended, [*junk, stage.sites[VICTIM], *stage.aggregators])
+        found = view.rounds[1]
+        alone = in_set(found, VICTIM) and not in_set(found, 0) and not in_set(found, LIAR)
+        return observe_round(stage, view, stage.study.sites[LIAR], succeeded=alone)
+
+
+class Aborts(Attack, ABC):
+    """A member lets round after round abort, to drain budgets."""
+
+    actor = Actor.CLIENT
+    caught = "abort Withheld"
+    named = ("aggregator 1",)
+    setting = Setting(max_aborts=2)
+    until: ClassVar[State]
+    """Where it stops."""
+
+    def drained(self, stage: Stage) -> tuple[bool, Observation]:
+        """Abort as often as the study allows; whether a lineage paid, and what the ledger says."""
+        others = [*stage.sites, stage.aggregators[0]]
+        rounds_played = self.setting.max_aborts + 1
+        for _ in range(rounds_played):
+            stage.run(in_state(self.until))
+            stage.run(in_state(State.ABSENT), others)
+        view = stage.run(in_state(State.ABSENT), others)
+        accounts = [
+            stage.ledger.call(privacy_ledger.account_of(item.lineage)) for item in stage.datasets
+        ]
+        paid = any(account.settled or account.reserved for account in accounts)
+        account = stage.study.committee[1]
+        seen = observe_round(stage, view, account, succeeded=paid, number=rounds_played)
+        return paid, seen
+
+
+class AbortsDrainBudget(Aborts):
+    """A member lets round after round abort before anything is released, to drain budgets."""
+
+    name = "aborts-drain-budget"
+    expected = Outcome.ATTRIBUTED
+    wants = "a lineage has paid, or still reserves, for rounds that released nothing"
+    switch = contract_rule("RoundMachine.sol, _abort: the reservation is released")
+    until = State.DELIVERED
+
+    def play(self, stage: Stage, *, defended: bool) -> Observation:
+        """Before the accepted set is fixed."""
+        del defended
+        _, seen = self.drained(stage)
+        return seen
+
+
+class AbortsAfterCharge(Aborts):
+    """A member lets rounds abort after their charge was settled."""
+
+    name = "aborts-after-charge"
+    expected = Outcome.LIMIT
+    wants = "a lineage has paid for rounds that released nothing"
+    switch = no_switch("a limit: what may have been exposed is paid for; the member is named")
+    setting = Setting(max_aborts=0)
+    until = State.SETTLED
+
+    def play(self, stage: Stage, *, defended: bool) -> Observation:
+        """After the accepted set is fixed."""
+        del defended
+        paid, seen = self.drained(stage)
+        return noticed_limit(seen, succeeded=paid)
+
+
+class BudgetClosed(Attack):
+    """A site closes its budget while the others wait for the round to open."""
+
+    name = "budget-closed"
+    actor = Actor.SITE
+    expected = Outcome.LIMIT
+    caught = "abort NotOpened"
+    wants = "the round does not open, nobody is named and nothing is charged"
+    switch = no_switch("a limit: a holder's budget is its own to close, at any time")
+
+    def play(self, stage: Stage, *, defended: bool) -> Observation:
+        """One round that nobody can open."""
+        del defended
+        stage.run(in_state(State.ANNOUNCED))
+        lineage = stage.datasets[LIAR].lineage
+        stage.send(stage.sites[LIAR].account, privacy_ledger.close(lineage))
+        view = stage.run(ended)
+        seen = observe_round(stage, view, stage.study.sites[LIAR], succeeded=False)
+        free = not stage.ledger.call(privacy_ledger.account_of(lineage)).settled
+        stopped = view.rounds[1].state is State.ABORTED
+        return noticed_limit(seen, succeeded=stopped and free and not seen.named)

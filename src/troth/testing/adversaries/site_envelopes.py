@@ -1,0 +1,403 @@
+"""Sites that lie in what surrounds the proofs: envelopes, commitments, sealed shares, sizes."""
+
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from troth.domain import canonical
+from troth.domain.hashing import digest
+from troth.ledger.address import Address
+from troth.roles.aggregator import Aggregator, AggregatorState
+from troth.roles.reporting import Report
+from troth.roles.trainer import Trainer
+from troth.round.mail import Inbox, Outbox, Wanted
+from troth.round.transcript import share_commitment
+from troth.round.transitions import State
+from troth.round.view import RoundView
+from troth.storage.blobs import LocalBlobs
+from troth.storage.context import SealContext
+from troth.storage.keys import HpkeKeyPair
+from troth.storage.seal import open_sealed
+from troth.testing.adversaries.attack import (
+    Actor,
+    Attack,
+    Observation,
+    Outcome,
+    Setting,
+    argument,
+)
+from troth.testing.adversaries.lenient import lenient
+from troth.testing.adversaries.observing import observe_round
+from troth.testing.adversaries.stage import (
+    NOISE_RANGE,
+    Stage,
+    ended,
+    in_set,
+    in_state,
+    published_sum,
+)
+from troth.testing.adversaries.stores import (
+    Diverting,
+    ServedBy,
+    UncheckedBlobs,
+    plant,
+)
+
+LIAR, VICTIM = 1, 0
+"""Places of the dishonest site and of another one."""
+LARGE = 2**23
+"""Bytes of a blob that no reader should hold."""
+SMUGGLED = 50
+"""A weight that nobody agreed to."""
+Document = dict[str, Any]
+Vector = npt.NDArray[np.int64]
+
+
+class Twisting(Trainer):
+    """Makes an honest report and twists it before it leaves."""
+
+    twist: Callable[[Report], Report]
+
+    def _make(self, view: RoundView, inbox: Inbox) -> Report | None:
+        report = super()._make(view, inbox)
+        return None if report is None else self.twist(report)
+
+
+def edited(report: Report, edit: Callable[[Document], None]) -> Report:
+    """A report whose envelope was changed and is canonical again."""
+    document = json.loads(report.envelope)
+    edit(document)
+    return Report(canonical.encode(document), report.sealed)
+
+
+class TwistedReport(Attack, ABC):
+    """A site that twists its report after it was made."""
+
+    actor = Actor.SITE
+    expected = Outcome.REJECTED
+    caught = "verdict undelivered"
+
+    @abstractmethod
+    def twist(self, stage: Stage, report: Report) -> Report:
+        """What becomes of the report."""
+
+    def member(self, stage: Stage, account: Address) -> Aggregator:
+        """A member without the defence; an honest one where it is the store's that is left out."""
+        return Aggregator(stage.study, account, os.urandom)
+
+    def prepare(self, stage: Stage, *, defended: bool) -> None:
+        """What happens once the round is open, before the dishonest site reports."""
+
+    def reached(self, stage: Stage, found: RoundView) -> bool:
+        """The success predicate: by default, the report is in the accepted set."""
+        del stage
+        return in_set(found, LIAR)
+
+    def liar(self, stage: Stage) -> Trainer:
+        """The dishonest site."""
+        account = stage.study.sites[LIAR]
+        role = Twisting(stage.study, account, stage.train(LIAR), os.urandom)
+        role.twist = lambda report: self.twist(stage, report)
+        return role
+
+    def play(self, stage: Stage, *, defended: bool) -> Observation:
+        """One round; the others see what is twisted only when it is there."""
+        stage.run(in_state(State.OPEN), stage.aggregators)
+        self.prepare(stage, defended=defended)
+        committee = stage.study.committee
+        members = (
+            stage.aggregators
+            if defended
+            else [stage.party(self.member(stage, account)) for account in committee]
+        )
+        sites = [stage.sites[VICTIM], stage.party(self.liar(stage)), stage.sites[2]]
+        view = stage.run(ended, [*sites, *members])
+        stage.finish(view, members)
+        succeeded = self.reached(stage, view.rounds[1])
+        attacker = stage.study.sites[LIAR]
+        return observe_round(stage, view, attacker, succeeded=succeeded, place=LIAR)
+
+
+class Uncommitted(Aggregator):
+    """Uses what it opened without comparing it with the commitment."""
+
+    def _opened(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> dict[int, bytes]:
+        opened = super()._opened(state, view, inbox)
+        envelope = view.reports[self.study.sites[LIAR]]
+        (data,) = inbox.take([Wanted(envelope, self.study.envelope_limit, keep=True)])
+        listed = json.loads(data or b"{}")["shares"][self.index]
+        wanted = Wanted(bytes.fromhex(listed["digest"][2:]), listed["size"], keep=True)
+        (sealed,) = inbox.take([wanted])
+        where = self.study.where(view.number)
+        context = SealContext(
+            chain_id=where.chain_id,
+            contract=bytes(where.contract),
+            study=where.study,
+            round=where.round,
+            role="site",
+            party=bytes(self.study.sites[LIAR]),
+            candidate=None,
+            share=self.index,
+        )
+        keys = HpkeKeyPair.decode(state.hpke)
+        return opened | {LIAR: open_sealed(sealed or b"", context, self.account, keys)}
+
+
+class NotItsCommitment(TwistedReport):
+    """A site commits to one share and seals another, to choose later which one counts."""
+
+    name = "share-not-its-commitment"
+    wants = "a share that was not committed to is in the accepted set"
+    switch = argument("members that use what they open without comparing it with its commitment")
+
+    def twist(self, stage: Stage, report: Report) -> Report:
+        """Commit to something else for the first member."""
+        study = stage.study
+        other = share_commitment(study.where(1), study.reporters[LIAR], 0, b"another share")
+
+        def edit(document: Document) -> None:
+            document["commitments"][0] = "0x" + other.hex()
+
+        return edited(report, edit)
+
+    def member(self, stage: Stage, account: Address) -> Aggregator:
+        """One that does not compare."""
+        return Uncommitted(stage.study, account, os.urandom)
+
+
+class Insisting(Aggregator):
+    """Does not go on before it could open every share of every report."""
+
+    def _deliver(
+        self, state: AggregatorState, view: RoundView, inbox: Inbox
+    ) -> Outbox[AggregatorState]:
+        whole = view.present == sum(1 << place for place in self._opened(state, view, inbox))
+        return super()._deliver(state, view, inbox) if whole else Outbox(state)
+
+
+@dataclass(frozen=True)
+class OtherKey(Inbox):
+    """An inbox in which one member's HPKE key of the round is another one."""
+
+    instead: tuple[bytes, bytes] = (b"", b"")
+    """Digest of the key and what is read in its place."""
+
+    def take(self, wanted: Any) -> tuple[bytes | None, ...]:
+        """As the real one, but for that key."""
+        asked = tuple(wanted)
+        found = super().take(asked)
+        return tuple(
+            self.instead[1] if item.digest == self.instead[0] else data
+            for item, data in zip(asked, found, strict=True)
+        )
+
+
+class Missealing(Trainer):
+    """Seals the first member's share to a key that nobody has."""
+
+    def _make(self, view: RoundView, inbox: Inbox) -> Report | None:
+        key = view.hpke_keys[self.study.committee[0]]
+        false = HpkeKeyPair.generate().public.encoded
+        return super()._make(view, OtherKey(inbox.view, inbox.now, inbox.blobs, (key, false)))
+
+
+class WrongKey(TwistedReport):
+    """A site seals a share to a wrong key, so that its holder stands there unable to open it."""
+
+    name = "share-sealed-to-wrong-key"
+    wants = "the round ends without a model, for the price of one report"
+    switch = argument("members that wait until every report opens, instead of leaving it out")
+
+    def liar(self, stage: Stage) -> Trainer:
+        """The site that seals wrongly."""
+        account = stage.study.sites[LIAR]
+        return Missealing(stage.study, account, stage.train(LIAR), os.urandom)
+
+    def twist(self, stage: Stage, report: Report) -> Report:
+        """Nothing more."""
+        del stage
+        return report
+
+    def member(self, stage: Stage, account: Address) -> Aggregator:
+        """One that insists."""
+        return Insisting(stage.study, account, os.urandom)
+
+    def reached(self, stage: Stage, found: RoundView) -> bool:
+        """Whether the round was stopped."""
+        del stage
+        return found.state is State.ABORTED
+
+
+class Copied(TwistedReport):
+    """A site posts another site's envelope as its own, to have that update counted twice."""
+
+    name = "envelope-copied"
+    wants = "the other site's update is in the sum twice"
+    switch = argument("members that do not compare the party in an envelope with its poster")
+
+    def twist(self, stage: Stage, report: Report) -> Report:
+        """Throw the own one away."""
+        del report
+        return Report(stage.sites[VICTIM].state.envelope, ())
+
+    def prepare(self, stage: Stage, *, defended: bool) -> None:
+        """The victim reports first."""
+        del defended
+        stage.run(lambda view: len(view.current.reports) == 1, [stage.sites[VICTIM]])
+
+    def member(self, stage: Stage, account: Address) -> Aggregator:
+        """One that believes the envelope."""
+        study = lenient(stage.study, LIAR, believed=VICTIM)
+        return Aggregator(study, account, os.urandom)
+
+    def reached(self, stage: Stage, found: RoundView) -> bool:
+        """Whether both places, which are one report, were summed."""
+        del stage
+        return found.state is State.FINAL and in_set(found, LIAR) and in_set(found, VICTIM)
+
+
+@dataclass(frozen=True)
+class WeightReading(Inbox):
+    """An inbox that takes envelopes with a field ``weight`` as if it were not there."""
+
+    def take(self, wanted: Any) -> tuple[bytes | None, ...]:
+        """As the real one, without that field."""
+        return tuple(data and _without_weight(data) for data in super().take(wanted))
+
+
+def _without_weight(data: bytes) -> bytes:
+    if b'"weight"' not in data:
+        return data
+    document = json.loads(data)
+    del document["weight"]
+    return canonical.encode(document)
+
+
+class TakingWeights(Aggregator):
+    """Weighs a report as its envelope says."""
+
+    def step(self, state: AggregatorState, inbox: Inbox) -> Outbox[AggregatorState]:
+        """The real step, on what is left of the envelopes."""
+        return super().step(state, WeightReading(inbox.view, inbox.now, inbox.blobs))
+
+    def _aggregate_share(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> bytes:
+        pine = self.study.site_pine
+        share = pine.decode_aggregate_share(super()._aggregate_share(state, view, inbox))
+        _, states = self._verified(state, view, inbox)
+        return pine.agg_update(share, states[LIAR].out_share, SMUGGLED - 1).encode()
+
+
+class WeightSmuggled(TwistedReport):
+    """A site writes a weight into its envelope."""
+
+    name = "weight-smuggled"
+    wants = "its update is in the sum fifty times"
+    switch = argument("members that weigh a report as its envelope says")
+    setting: ClassVar = Setting(vectors={LIAR: (1000, 0, 0, 0)})
+
+    def twist(self, stage: Stage, report: Report) -> Report:
+        """One field more."""
+        del stage
+        return edited(report, lambda document: document.update(weight=SMUGGLED))
+
+    def member(self, stage: Stage, account: Address) -> Aggregator:
+        """One that reads it."""
+        return TakingWeights(stage.study, account, os.urandom)
+
+    def reached(self, stage: Stage, found: RoundView) -> bool:
+        """Whether the sum shows it."""
+        return found.state is State.FINAL and bool(
+            abs(published_sum(stage, found)[0] - 1000 * SMUGGLED) < NOISE_RANGE
+        )
+
+
+class DeletingAll(Aggregator):
+    """After a round deletes whatever envelopes named as shares, opened or not."""
+
+    def _forget(self, state: AggregatorState, inbox: Inbox) -> Outbox[AggregatorState]:
+        outbox = super()._forget(state, inbox)
+        view = inbox.view.rounds[state.round]
+        (data,) = inbox.take(
+            [Wanted(view.reports[self.study.sites[LIAR]], self.study.envelope_limit, keep=True)]
+        )
+        named = json.loads(data or b"{}")["shares"][self.index]
+        return replace(outbox, deletes=(*outbox.deletes, bytes.fromhex(named["digest"][2:])))
+
+
+class NamingOthersBlobs(TwistedReport):
+    """A site names other parties' blobs as its shares, to have members delete them."""
+
+    name = "others-blobs-named"
+    wants = "another site's envelope is deleted from the store"
+    switch = argument("members that delete whatever an envelope names")
+
+    def prepare(self, stage: Stage, *, defended: bool) -> None:
+        """The victim reports first."""
+        del defended
+        stage.run(lambda view: len(view.current.reports) == 1, [stage.sites[VICTIM]])
+
+    def twist(self, stage: Stage, report: Report) -> Report:
+        """Name the victim's envelope."""
+        target = digest(stage.sites[VICTIM].state.envelope)
+        return pointing(report, [target, target])
+
+    def member(self, stage: Stage, account: Address) -> Aggregator:
+        """One that deletes too much."""
+        return DeletingAll(stage.study, account, os.urandom)
+
+    def reached(self, stage: Stage, found: RoundView) -> bool:
+        """Whether it is gone."""
+        return not stage.store.has(found.reports[stage.study.sites[VICTIM]])
+
+
+def pointing(report: Report, targets: Sequence[bytes], size: int | None = None) -> Report:
+    """A report whose envelope names these blobs as its sealed shares, whosever they are."""
+
+    def edit(document: Document) -> None:
+        for share, target in zip(document["shares"], targets, strict=True):
+            share["digest"] = "0x" + target.hex()
+            share["size"] = share["size"] if size is None else size
+
+    return Report(edited(report, edit).envelope, ())
+
+
+class TwoEnvelopes(TwistedReport):
+    """A site and the store serve one member an envelope with another public share."""
+
+    name = "public-share-per-member"
+    wants = "one report counts as delivered that members have read in two versions"
+    switch = argument("a store client that does not compare what it gets with the digest")
+
+    def twist(self, stage: Stage, report: Report) -> Report:
+        """Prepare a second envelope; the store serves it to the second member."""
+        del stage
+        self.second = edited(report, _flip_public_share).envelope
+        return report
+
+    def play(self, stage: Stage, *, defended: bool) -> Observation:
+        """One round in which the second member's store lies."""
+        view = stage.run(in_state(State.OPEN), stage.aggregators)
+        liar = stage.party(self.liar(stage))
+        sites = [stage.sites[VICTIM], liar, stage.sites[2]]
+        view = stage.run(lambda view: len(view.current.reports) == 3, sites)
+        envelope = view.current.reports[stage.study.sites[LIAR]]
+        elsewhere = stage.folder.with_name("elsewhere")
+        plant(elsewhere, envelope, self.second)
+        client = LocalBlobs if defended else UncheckedBlobs
+        lying = Diverting(stage.store, envelope, client(elsewhere))
+        first, second = stage.aggregators
+        view = stage.run(ended, [*sites, first, ServedBy(second, lying)])
+        succeeded = bool(view.rounds[1].delivered >> LIAR & 1)
+        attacker = stage.study.sites[LIAR]
+        return observe_round(stage, view, attacker, succeeded=succeeded, place=LIAR)
+
+
+def _flip_public_share(document: Document) -> None:
+    text = document["public_share"]
+    document["public_share"] = text[:2] + ("0" if text[2] != "0" else "1") + text[3:]

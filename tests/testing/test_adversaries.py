@@ -1,0 +1,84 @@
+"""Every named attack comes out as it says, and succeeds once its defence is left out."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from troth.scenarios import attacks
+from troth.scenarios.attacks import listed, play
+from troth.testing.adversaries.attack import Outcome, SwitchKind
+from troth.testing.adversaries.catalogue import ATTACKS
+
+PROJECT = Path(__file__).resolve().parents[2]
+PAGE = (PROJECT / "docs/attacks.md").read_text(encoding="utf-8")
+BEGIN, END = "<!-- begin table: python -m troth.scenarios.attacks -->\n", "<!-- end table -->"
+SWITCHABLE = [attack for attack in ATTACKS if attack.switch.kind is SwitchKind.ARGUMENT]
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_it_comes_out_as_it_says(tmp_path, attack):
+    found = play(attack, tmp_path, defended=True)
+    assert found.outcome is attack.expected, found
+    assert (found.caught, found.named) == (attack.caught, attack.named)
+    assert found.succeeded == (attack.expected is Outcome.LIMIT)
+
+
+@pytest.mark.parametrize("attack", SWITCHABLE, ids=lambda attack: attack.name)
+def test_it_succeeds_without_the_defence(tmp_path, attack):
+    assert play(attack, tmp_path, defended=False).succeeded
+
+
+def test_names_are_unique_and_in_kebab_case():
+    names = [attack.name for attack in ATTACKS]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)+", name) for name in names)
+
+
+def test_every_class_is_in_the_catalogue():
+    from troth.testing.adversaries.attack import Attack
+
+    def concrete(kind):
+        for below in kind.__subclasses__():
+            yield from concrete(below)
+            if "name" in vars(below):
+                yield below
+
+    found = [kind for kind in concrete(Attack) if kind.__module__.startswith("troth.")]
+    assert set(found) == set(ATTACKS)
+
+
+def test_every_attack_says_what_it_does_in_one_sentence():
+    for item in listed().attacks:
+        assert item.says[0].isupper(), item.name
+        assert "|" not in item.row()[2:-2].replace(" | ", ""), item.name
+
+
+def test_limits_have_no_switch():
+    for attack in ATTACKS:
+        if attack.expected is Outcome.LIMIT:
+            assert attack.switch.kind is SwitchKind.NONE, attack.name
+
+
+def test_an_attribution_names_one_and_only_a_limit_may_name_the_wrong_one():
+    for attack in ATTACKS:
+        if len(attack.named) == 1:
+            assert attack.expected in (Outcome.ATTRIBUTED, Outcome.LIMIT), attack.name
+        assert attack.expected is not Outcome.ATTRIBUTED or attack.named == ("aggregator 1",)
+
+
+def test_the_table_in_the_documents_is_current():
+    shown = PAGE.split(BEGIN)[1].split(END)[0]
+    assert shown == listed().table(), "paste what python -m troth.scenarios.attacks prints"
+
+
+def test_the_page_explains_every_outcome_and_mode():
+    explained = set(re.findall(r"^\| `(\w+)` \| [^|]+ \|$", PAGE, flags=re.MULTILINE))
+    assert explained == {attack.expected.value for attack in ATTACKS}
+    assert {mode for attack in ATTACKS for mode in attack.modes} == set(attacks.MODES)
+
+
+def test_every_actor_attacks():
+    from troth.testing.adversaries.attack import Actor
+
+    assert {attack.actor for attack in ATTACKS} == set(Actor)
