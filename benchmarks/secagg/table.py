@@ -163,7 +163,8 @@ def _own(document: Json) -> Iterator[str]:
     yield ""
     yield (
         "First report of a new process, making the instance included, with an empty cache of "
-        "compiled code (what is compiled is kept) and with a full one, and the second report of the same process, all sides together:"
+        "compiled code (what is compiled is kept) and with a full one, and the second report of "
+        "the same process, all sides together:"
     )
     yield ""
     yield "| | parameters | cache | code | first report | second report |"

@@ -16,6 +16,7 @@ from troth.scenarios.hospital_records import (
     StudyParameters,
     kept_from_training,
     load,
+    places_in_lists,
     uneven_split,
 )
 
@@ -78,7 +79,7 @@ def test_a_fifth_of_either_label_is_kept_from_training(data):
 def test_the_bound_of_what_is_kept_is_reached_and_never_passed():
     most = SplitParameters().most
     kept = [
-        int(kept_from_training((np.arange(most) < benign).astype(np.int64)).sum())
+        int(kept_from_training(places_in_lists((np.arange(most) < benign).astype(np.int64))).sum())
         for benign in range(most + 1)
     ]
     assert max(kept) == EvaluationParameters().record_bound == 52
@@ -86,7 +87,20 @@ def test_the_bound_of_what_is_kept_is_reached_and_never_passed():
 
 def test_what_is_kept_follows_the_label_and_the_place_in_its_list():
     labels = np.array([1, 1, 0, 1, 1, 1, 0, 0, 1, 1, 1])
-    assert np.flatnonzero(kept_from_training(labels)).tolist() == [3, 7, 10]
+    assert np.flatnonzero(kept_from_training(places_in_lists(labels))).tolist() == [3, 7, 10]
+
+
+def test_a_record_that_is_taken_out_moves_nobody_across():
+    labels = np.random.default_rng(4).integers(0, 2, 169)
+    places = places_in_lists(labels)
+    kept = kept_from_training(places)
+    renumbered = 0
+    for gone in range(len(labels)):
+        rest = np.arange(len(labels)) != gone
+        assert (kept_from_training(places[rest]) == kept[rest]).all()
+        moved = kept_from_training(places_in_lists(labels[rest])) != kept[rest]
+        renumbered = max(renumbered, int(moved.sum()))
+    assert renumbered > 20, "lists that close their gaps would break it"
 
 
 def test_constants_come_from_the_public_records_and_are_short(data):

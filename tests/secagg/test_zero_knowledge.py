@@ -5,14 +5,19 @@ XOF is idealised: prove randomness and a Helper's shares are uniform elements, a
 enumerated; signs, joint randomness and query points are public values, given here.
 """
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
+from troth.errors import ReportRejected
+from troth.privacy.secagg import pine as pine_module
 from troth.privacy.secagg.circuits import NormEquality, Statement, Validity
 from troth.privacy.secagg.encoding import encode_prefix
-from troth.privacy.secagg.flp import Flp
+from troth.privacy.secagg.flp import Flp, split_rows
+from troth.privacy.secagg.ntt import interpolate
+from troth.privacy.secagg.pine import Pine
 from troth.privacy.secagg.wraparound import encode_results
 from troth.testing.toy_fields import toy_field, toy_parameters
 
@@ -234,3 +239,75 @@ def test_at_interpolation_points_the_others_verifier_shows_a_wire(kind, chunk_le
     shown = {int(t) for views in rest for t in public[(first != views).any(axis=1), -1]}
     root = FIELD.root_of_unity(Flp(circuit, 1).points)
     assert shown == {pow(root, call, 17) for call in calls}
+
+
+# What the above rests on: the public share that is queried is the client's own
+
+
+def explains(pine, vector, public_share, handed_over, verifier, query_rand):
+    """Whether a guessed vector explains a verifier that was made under other joint randomness.
+
+    The proof was made under the client's, so what the wires would have been at the query point is
+    the verifier's wires less what the difference in randomness adds to them: linear in the vector.
+    """
+    field, derive = pine.field, pine.derive
+    flp = derive.flps[1]
+    prefix = encode_prefix(pine.parameters, vector)
+    signs = derive.wraparound_checks(derive.wraparound_seed(public_share.wraparound_parts))
+    gradient = prefix[: pine.dimension]
+    results = pine.kernels.run_checks(pine.parameters, signs, gradient)
+    claims = encode_results(pine.parameters, field.to_signed(results))
+    statement = Statement(gradient, np.concatenate([prefix[pine.dimension :], claims]), results)
+    powers = field.powers(query_rand, flp.points)
+    lagrange = interpolate(field, powers[:, :, None])[:, :, 0]
+    no_seeds = field.zeros((flp.proofs, flp.circuit.arity))
+    wires = [
+        flp._wires_at(lagrange, statement, no_seeds, joint_rand, 1)
+        for joint_rand in (
+            derive.joint_randomness(derive.verification_seed(share.verification_parts))[1]
+            for share in (handed_over, public_share)
+        )
+    ]
+    meant = field.sub(verifier[:, 1:-1], field.sub(*wires))
+    return bool((flp.circuit.gadget(meant) == verifier[:, -1]).all())
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_public_share_from_another_aggregator_would_confirm_guesses(monkeypatch, rng, other):
+    """The control: a Leader that hands its own public share to the Helper can tell two vectors
+    apart, although the report is then refused. With the client's public share it cannot.
+    """
+    pine = Pine(
+        "Pine64HmacSha256Aes128", shares=2, dimension=6, num_frac_bits=0, l2_norm_bound=100,
+        proofs=2, proofs_norm_equality=2, num_wr_checks=20, num_wr_successes=20,
+    )  # fmt: skip
+    found = []
+    for _ in range(6):
+        vectors = [rng.integers(-30, 31, 6)]
+        vectors.append(vectors[0] + np.eye(6, dtype=np.int64)[3])
+        nonce, key = rng.bytes(16), rng.bytes(32)
+        shared = int(rng.integers(2))
+        public_share, inputs = pine.shard_integers(
+            vectors[shared], nonce, rng.bytes(pine.RAND_SIZE)
+        )
+        parts = public_share.verification_parts
+        handed_over = replace(public_share, verification_parts=(rng.bytes(32), parts[1]))
+        used = handed_over if other else public_share
+        helper = pine.verify_init(key, 1, nonce, used, inputs[1])[1]
+        with monkeypatch.context() as patch:  # the Leader answers under the same randomness
+            patch.setattr(pine_module, "_with_own", lambda parts, *_: parts)
+            leader = pine.verify_init(key, 0, nonce, used, inputs[0])[1]
+        total = pine.field.add(leader.verifiers, helper.verifiers)
+        verifier = split_rows(total, [(flp.proofs, flp.verifier_len) for flp in pine.derive.flps])
+        query_rand = pine.derive.query_randomness(key, nonce)[1]
+        guesses = [
+            explains(pine, vector, public_share, used, verifier[1], query_rand)
+            for vector in vectors
+        ]
+        found.append(guesses == [shared == 0, shared == 1])
+        if other:
+            with pytest.raises(ReportRejected, match="validity"):
+                pine.verifier_shares_to_message([leader, helper])
+        else:
+            assert guesses == [True, True]
+    assert all(found) if other else not any(found)

@@ -145,7 +145,7 @@ def load(seed: int, split: SplitParameters = SplitParameters()) -> HospitalData:
         )
 
     parts = [private[part] for part in uneven_split(labels[private], seed, split)]
-    kept = [kept_from_training(labels[part]) for part in parts]
+    kept = [kept_from_training(places_in_lists(labels[part])) for part in parts]
     return HospitalData(
         seed=seed,
         preprocessing=preprocessing,
@@ -164,17 +164,27 @@ def _preprocessing(columns: tuple[str, ...], public_features: NDArray[np.float64
     )
 
 
-def kept_from_training(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of a hospital's records it keeps from training, as a mask.
+def places_in_lists(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of each record in its hospital's list of its label, from 0.
 
-    Of the records of each label, in the hospital's own order, every fifth: the third, the eighth
-    and so on, which is a fifth to the nearest whole record. Where a record belongs follows from
-    its label and its place in that list, which it has and keeps like a number. If taking one record
-    out moved others across, one patient could change both sides by many records.
+    Given once, when the lists are made, and to no other record afterwards: a record that is taken
+    out leaves its place empty. A hospital that closed the gap would move others across below, and
+    one patient could change both sides by many records.
     """
-    kept = np.zeros(len(labels), dtype=np.bool_)
+    places = np.zeros(len(labels), dtype=np.int64)
     for label in (0, 1):
-        kept[np.flatnonzero(labels == label)[HELD_OUT_PARTS // 2 :: HELD_OUT_PARTS]] = True
+        of_label = labels == label
+        places[of_label] = np.arange(of_label.sum())
+    return places
+
+
+def kept_from_training(places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which records are kept from training, as a mask: of each list every fifth, from the third on.
+
+    That is a fifth of either label to the nearest whole record, as long as no place is empty. It
+    depends on a record's own place alone.
+    """
+    kept: NDArray[np.bool_] = places % HELD_OUT_PARTS == HELD_OUT_PARTS // 2
     return kept
 
 
