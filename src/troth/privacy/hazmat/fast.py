@@ -107,7 +107,7 @@ def load_kernels(dtype: np.dtype[Any]) -> None:
     signs = _frozen(np.zeros((1, 1), dtype=np.uint64))
     modular.signed_sums(signs, one, 0, np.zeros(1, dtype=np.int64))
     modular.combine(one, rows, table, modulus, inverse)
-    lanes, none = (0,) * modular.BLOCKS[0], one[:0]
+    lanes, none = (0,) * modular.BLOCKS[dtype.itemsize][0], one[:0]
     modular.squares(one, rows, lanes, none, one, none, modulus, inverse, out, out.copy(), table)
 
 
@@ -126,7 +126,7 @@ class _NormEqualityFlp(Flp[Statement]):
         modular.squares(
             _frozen(measurement.gradient),
             _frozen(seeds),
-            (0,) * _block(self.circuit.arity),
+            (0,) * _block(field, self.circuit.arity),
             *_transform_constants(field, points),
             montgomery.modulus,
             montgomery.inverse,
@@ -205,9 +205,10 @@ def _first_between(field: Field, points: int) -> Elements:
     return _frozen(evaluate(field, field.mul(interpolate(field, unit), half_step))[0, :, 0])
 
 
-def _block(arity: int) -> int:
+def _block(field: Field, arity: int) -> int:
     """Columns at a time for a number of wires: so that less than half of the work is padding."""
-    return next(columns for columns in modular.BLOCKS if columns <= arity)
+    blocks = modular.BLOCKS[field.dtype.itemsize]
+    return next(columns for columns in blocks if columns <= arity)
 
 
 def _bit_reversed(points: int) -> npt.NDArray[np.int64]:

@@ -174,9 +174,10 @@ def combine(inputs: Words, factors: Words, out: Words, q: Words, inverse: Words)
                 row[j] = _add(row[j], _mul(chunk[j], factor, q, inverse), q)
 
 
-BLOCKS = (64, 8, 1)
-"""Columns that `squares` takes at a time: the most that there are. A block of 64 by 512 points
-stays in a usual L2 cache."""
+BLOCKS = {4: (64, 8, 1), 8: (8, 1)}
+"""Columns that `squares` takes at a time, by bytes of a word: the most that there are. Words of 4
+bytes go through vector registers, many at a time; for those of 8 short loops, unrolled, are faster.
+A block of 512 points stays in a usual L2 cache."""
 
 
 @compiled

@@ -26,7 +26,7 @@ class Work:
     """Entries added, taken off or left out by the wraparound checks."""
     products: int
     """Products of field elements in the proof of norm equality, but for the padding of wires to
-    whole blocks (of 64, or of 8 below that), which is less than half."""
+    whole blocks (of 64 or 8), which is less than half."""
 
 
 @dataclass(frozen=True, slots=True)

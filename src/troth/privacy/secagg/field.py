@@ -324,11 +324,15 @@ class _GoldilocksField(_WordField):
         left, right = self._arrays(left, right)
         left_low, left_high = left & self._LOW, left >> self._HALF
         right_low, right_high = right & self._LOW, right >> self._HALF
+        # Schoolbook, in 32-bit limbs; a product and two more limbs still fit in 64 bits.
         low, high = left_low * right_low, left_high * right_high
-        cross, other_cross = left_low * right_high, left_high * right_low
-        middle = (low >> self._HALF) + (cross & self._LOW) + (other_cross & self._LOW)
-        low = (low & self._LOW) | (middle << self._HALF)
-        high = high + (cross >> self._HALF) + (other_cross >> self._HALF) + (middle >> self._HALF)
+        cross, middle = left_low * right_high, left_high * right_low
+        cross += low >> self._HALF
+        middle += cross & self._LOW
+        high += cross >> self._HALF
+        high += middle >> self._HALF
+        low &= self._LOW
+        low |= middle << self._HALF
         return self._reduce(low, high)
 
     def _arrays(self, left: Elements, right: Elements | int) -> tuple[Elements, Elements]:
@@ -336,16 +340,20 @@ class _GoldilocksField(_WordField):
         return np.atleast_1d(left), np.atleast_1d(np.asarray(right, dtype=self.dtype))
 
     def _reduce(self, low: Elements, high: Elements) -> Elements:
-        """Reduce high·2^64 + low: low + (low limb of high)·(2^32 − 1) − (high limb of high)."""
+        """Reduce high·2^64 + low in place: low + (low limb of high)·(2^32 − 1) − (its high limb).
+
+        _LOW is 2^64 modulo q too, which is why it repairs what wrapped.
+        """
         top = high >> self._HALF
-        difference = low - top
-        # _LOW is 2^64 modulo q too, which is why it repairs what wrapped.
-        difference = np.where(low < top, difference - self._LOW, difference)
-        part = (high & self._LOW) * self._LOW
-        total = difference + part
-        total = np.where(total < part, total + self._LOW, total)
-        reduced: Elements = np.where(total >= self.modulus, total - self.modulus, total)
-        return reduced
+        wrapped = low < top
+        low -= top
+        low -= wrapped * self._LOW
+        high &= self._LOW
+        high *= self._LOW
+        low += high
+        low += (low < high) * self._LOW
+        low -= (low >= self.modulus) * np.uint64(self.modulus)
+        return low
 
 
 FIELD32 = _FourByteField(
