@@ -17,7 +17,7 @@ setup: $(VENV)/.runtime ## make .venv with what troth needs to run
 
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 14) or sys.exit(f"Troth needs CPython 3.11 to 3.13, this is {v[0]}.{v[1]}: call make PYTHON=/path/to/python3.12")'
-	@echo "setting up $(VENV) (about 0.5 GB and a minute or two, once)"
+	@echo "setting up $(VENV) (about 0.7 GB and a minute or two, once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --require-hashes --only-binary :all: -r requirements/runtime.txt
 	@$(PIP) --no-build-isolation --no-index --editable .
