@@ -12,7 +12,7 @@ learns something about its noise.
 
 import math
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,15 +153,11 @@ def sample_bounded(
             f"l2_bound {l2_bound} is below the typical norm of {dimension} samples of variance "
             f"{variance}; noise_bound() gives {noise_bound(variance, dimension)}"
         )
-    if _takes_kernel(kernels, variance, dimension):
-        while True:
-            vector = _sample_fast(variance, dimension, stream)
-            if squared_norm(vector) <= l2_bound**2:
-                return vector
+    draw = _sample_fast if _takes_kernel(kernels, variance, dimension) else _sample_clear
     while True:
-        values = [sample(variance, stream) for _ in range(dimension)]
-        if sum(value * value for value in values) <= l2_bound**2:
-            return np.array(values, dtype=np.int64)
+        vector = draw(variance, dimension, stream)
+        if squared_norm(vector) <= l2_bound**2:
+            return vector.astype(np.int64, copy=False)
 
 
 def _takes_kernel(kernels: Choice, variance: int, dimension: int) -> bool:
@@ -205,8 +201,13 @@ def _least_bytes(variance: int) -> int:
     return low + low + 1 + 1 + decision
 
 
+def _sample_clear(variance: int, dimension: int, stream: ByteStream) -> NDArray[Any]:
+    """Python integers: a vector that is about to be dropped may hold larger ones than int64."""
+    return np.array([sample(variance, stream) for _ in range(dimension)], dtype=object)
+
+
 def _sample_fast(variance: int, dimension: int, stream: ByteStream) -> NDArray[np.int64]:
-    """What ``[sample(variance, stream) for _ in range(dimension)]`` gives, by the kernel.
+    """What `_sample_clear` gives, by the kernel.
 
     The kernel is only handed bytes that the samples still missing are certain to take, so none
     is ever left over. The sample at which it stops, for want of bytes or of room for an integer,
