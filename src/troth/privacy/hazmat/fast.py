@@ -24,15 +24,12 @@ from troth.privacy.secagg.encoding import (
     quantise_entries,
     squared_norm,
 )
-from troth.privacy.secagg.field import Elements, Field, Integers
+from troth.privacy.secagg.field import PIECE, Elements, Field, Integers, pieces
 from troth.privacy.secagg.flp import Flp
 from troth.privacy.secagg.kernels import Kernels
 from troth.privacy.secagg.ntt import evaluate, interpolate, root_powers
 from troth.privacy.secagg.parameters import Parameters
 from troth.privacy.secagg.xof import Xof
-
-_AT_ONCE = 1 << 14
-"""Entries of a vector in a buffer at a time."""
 
 _SIGN_BYTES = 8 << 20
 """Bytes of signs in memory at a time, or half of the vector's own if that is more."""
@@ -56,7 +53,7 @@ class FastKernels(Kernels):
         """As the clear version; reads the stream to the same byte."""
         modulus, filled = field.dtype.type(field.modulus), 0
         while filled < len(out):
-            wanted = min(_AT_ONCE, len(out) - filled)
+            wanted = min(PIECE, len(out) - filled)
             candidates = field.unpack(xof.next(wanted * field.encoded_size))
             filled = modular.accept(_frozen(candidates), modulus, out, filled)
 
@@ -230,10 +227,10 @@ def _encode_pieces(
     """
     prefix = parameters.field.zeros(parameters.prefix_len)
     modulus, norm = parameters.field.dtype.type(parameters.field.modulus), 0
-    for start in range(0, parameters.dimension, _AT_ONCE):
-        piece = convert(entries[start : start + _AT_ONCE])
-        out = prefix[start : start + len(piece)]
-        norm += _encode(piece, parameters.l2_norm_bound, modulus, out)
+    gradient = prefix[: parameters.dimension]
+    for piece in pieces(parameters.dimension):
+        integers = convert(entries[piece])
+        norm += _encode(integers, parameters.l2_norm_bound, modulus, gradient[piece])
     check_norm(parameters, norm)
     prefix[parameters.dimension :] = norm_bits(parameters, norm)
     return prefix

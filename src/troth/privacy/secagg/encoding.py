@@ -1,17 +1,15 @@
 """From a client's numbers to the elements that are shared, and from a sum back to numbers."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from troth.errors import EncodingError, ParameterError
-from troth.privacy.secagg.field import Elements, Integers
+from troth.privacy.secagg.field import Elements, Integers, pieces
 from troth.privacy.secagg.parameters import Parameters
 
 _INT64 = np.iinfo(np.int64)
-_AT_ONCE = 1 << 14  # entries of a sum that are converted at a time
 
 
 def checked_floats(parameters: Parameters, measurement: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -149,27 +147,21 @@ def decode_sum(parameters: Parameters, total: Elements) -> npt.NDArray[np.int64]
         EncodingError: An entry does not fit in 64 bits (possible in Field128 only).
     """
     integers = np.empty(len(total), dtype=np.int64)
-    for piece, out in _pieces(total, integers):
-        signed = parameters.field.to_signed(piece)
+    for piece in pieces(len(total)):
+        signed = parameters.field.to_signed(total[piece])
         if signed.dtype == object and any(not _INT64.min <= v <= _INT64.max for v in signed):
             raise EncodingError("an entry of the sum does not fit in 64 bits")
-        out[:] = signed
+        integers[piece] = signed
     return integers
 
 
 def dequantise(parameters: Parameters, total: Elements) -> npt.NDArray[np.float64]:
     """The numbers behind a sum of gradients: signed integers divided by 2^num_frac_bits."""
     floats = np.empty(len(total), dtype=np.float64)
-    for piece, out in _pieces(total, floats):
-        signed = parameters.field.to_signed(piece)
-        out[:] = signed.astype(np.float64) * 2.0**-parameters.num_frac_bits
+    for piece in pieces(len(total)):
+        signed = parameters.field.to_signed(total[piece])
+        floats[piece] = signed.astype(np.float64) * 2.0**-parameters.num_frac_bits
     return floats
-
-
-def _pieces(total: Elements, out: npt.NDArray[Any]) -> Iterator[tuple[Elements, npt.NDArray[Any]]]:
-    """Views of both, a piece at a time: what is computed in between stays small."""
-    for start in range(0, len(total), _AT_ONCE):
-        yield total[start : start + _AT_ONCE], out[start : start + _AT_ONCE]
 
 
 def _as_array(values: npt.ArrayLike) -> npt.NDArray[Any]:

@@ -28,7 +28,13 @@ Buffer = bytes | memoryview
 """Bytes in memory that somebody may still own."""
 
 
-_AT_ONCE = 1 << 14  # elements of the 5-byte field that are packed at a time
+PIECE = 1 << 14
+"""Entries of a vector that are worked on at a time: few enough to stay in a processor's cache."""
+
+
+def pieces(length: int) -> Iterator[slice]:
+    """What cuts a vector of a length into its pieces."""
+    return (slice(start, start + PIECE) for start in range(0, length, PIECE))
 
 
 def read_only(values: Elements) -> Elements:
@@ -302,8 +308,8 @@ class _FiveByteField(_WordField):
 
     def packed(self, values: Elements) -> Iterator[Buffer]:
         self._check_range(values)
-        for start in range(0, len(values), _AT_ONCE):
-            words = np.ascontiguousarray(values[start : start + _AT_ONCE], dtype="<u8")
+        for piece in pieces(len(values)):
+            words = np.ascontiguousarray(values[piece], dtype="<u8")
             yield words.view(np.uint8).reshape(-1, 8)[:, : self.encoded_size].tobytes()
 
 

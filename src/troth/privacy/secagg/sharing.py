@@ -12,12 +12,11 @@ import numpy as np
 from troth.privacy.secagg import validate
 from troth.privacy.secagg.circuits import Statement
 from troth.privacy.secagg.derivation import Derivation
-from troth.privacy.secagg.field import Elements, Integers, read_only
+from troth.privacy.secagg.field import Elements, Integers, pieces, read_only
 from troth.privacy.secagg.messages import HelperShare, InputShare, LeaderShare, PublicShare
 from troth.privacy.secagg.xof import Xof
 
 NONCE_SIZE = 16
-_AT_ONCE = 1 << 14  # elements of a Helper's share in memory; they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -119,12 +118,11 @@ def _take_off(
     The Leader's share is what all Helpers' shares leave. A Helper's is never kept whole.
     """
     field = derive.parameters.field
-    for start in range(0, len(leader), _AT_ONCE):
-        piece = leader[start : start + _AT_ONCE]
-        share = field.zeros(len(piece))
+    for piece in pieces(len(leader)):
+        share = field.zeros(len(leader[piece]))
         derive.kernels.sample(stream, field, share)
         absorb(share)
-        derive.kernels.subtract(field, piece, share)
+        derive.kernels.subtract(field, leader[piece], share)
 
 
 def _prove(
