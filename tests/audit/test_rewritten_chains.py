@@ -6,6 +6,7 @@ import pytest
 
 from troth.audit import archive
 from troth.audit.run import audit
+from troth.audit.trust import decode_trust
 from troth.errors import BundleFalse
 from troth.ledger import artifact
 from troth.ledger.account import Account
@@ -27,10 +28,11 @@ TRANSACTIONS = "transactions.jsonl"
 def found(packed, tmp_path):
     """The audit's finding about the chain after a change, or None when it finds nothing."""
 
-    def play(change, trust=None):
+    def play(change, trust=None, sealed_for=None):
         consortium = packed.small.consortium
         sealer = consortium.organisations[0].account
-        members = rewrite(packed.members, consortium.ledger.chain_id, sealer, change)
+        chain_id = sealed_for or consortium.ledger.chain_id
+        members = rewrite(packed.members, chain_id, sealer, change)
         path = tmp_path / "rewritten.troth"
         path.write_bytes(archive.write(members))
         try:
@@ -63,7 +65,16 @@ def test_a_rewrite_that_changes_nothing_is_true(found):
 
 @pytest.mark.parametrize(
     "event",
-    [privacy_ledger.Settled, privacy_ledger.Reserved, rounds.Moved, rounds.AcceptedFixed],
+    [
+        privacy_ledger.Settled,
+        privacy_ledger.Reserved,
+        rounds.Moved,
+        rounds.AcceptedFixed,
+        rounds.Confirmed,
+        rounds.NoiseOpened,
+        rounds.Attested,
+        rounds.Finalised,
+    ],
 )
 def test_a_changed_log_is_found(found, event):
     seen = {}
@@ -238,6 +249,54 @@ def test_a_contract_that_was_told_another_address_is_found(packed, found):
 
     lie = found(change)
     assert "as its Rounds" in lie.claimed
+
+
+def signed_for(packed, raw, chain_id):
+    """The same transaction, signed by the same sender for another chain."""
+    accounts = {o.account.address: o.account for o in packed.small.consortium.organisations}
+    old = decode_transaction(raw)
+    fields = {name: getattr(old, name) for name in UnsignedTransaction.__dataclass_fields__}
+    unsigned = UnsignedTransaction(**{**fields, "chain_id": chain_id})
+    return sign(unsigned, accounts[old.sender].sign)
+
+
+@pytest.mark.parametrize("event", [rounds.Reported, privacy_ledger.Settled])
+def test_a_transaction_of_another_chain_is_found(packed, found, event):
+    """An engine that does not compare chain ids would let anybody play it again there."""
+    here = packed.small.consortium.ledger.chain_id
+    seen = {}
+
+    def change(blocks):
+        block, _ = with_event(blocks, event)
+        block.transactions = [signed_for(packed, block.transactions[0], here + 1)]
+        seen["position"] = f"line {line_of(blocks, block)}, raw"
+
+    lie = found(change)
+    assert (lie.member, lie.position) == (TRANSACTIONS, seen["position"])
+    assert (lie.claimed, lie.follows) == (f"chain id {here + 1}", f"chain id {here}")
+
+
+def test_a_chain_presented_as_another_is_found(packed, found):
+    """The id in the signatures counts: neither a seal nor a trust file for another one helps."""
+    elsewhere = packed.small.consortium.ledger.chain_id + 1
+    assert found(lambda _: None, sealed_for=elsewhere).member == "seal.json"
+    trust = replace(decode_trust(packed.trust), chain_id=elsewhere).encode()
+    lie = found(lambda _: None, trust)
+    assert (lie.member, lie.position) == (TRANSACTIONS, "line 1")
+    assert lie.follows == f"{elsewhere}, by the trust file"
+
+
+def test_a_round_that_is_signed_anew_for_another_chain_is_found(packed, found):
+    """Even when every party signs its own calls again: what they call with names the chain too."""
+    elsewhere = packed.small.consortium.ledger.chain_id + 1
+
+    def change(blocks):
+        for block in blocks:
+            block.transactions = [signed_for(packed, raw, elsewhere) for raw in block.transactions]
+
+    lie = found(change, sealed_for=elsewhere)
+    assert lie.member == TRANSACTIONS
+    assert lie.claimed.startswith("DatasetRegistry.VersionRegistered(version=")
 
 
 def test_another_founder_is_found(packed, found):

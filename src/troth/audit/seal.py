@@ -7,7 +7,7 @@ from eth_utils.exceptions import ValidationError
 
 from troth.audit.members import SEAL, SEAL_FORMAT, Seal
 from troth.domain.hashing import integer, labelled
-from troth.errors import BundleFalse
+from troth.errors import BundleFalse, DecodeError
 from troth.ledger.account import Account
 from troth.ledger.address import Address
 
@@ -26,17 +26,25 @@ def signer(seal: Seal, chain_id: int, head: bytes) -> Address:
     """Whose signature this is, if it is one under ``head``.
 
     Raises:
-        BundleFalse: it is nobody's signature, or not in its one form (EIP-2: the lower s).
+        BundleFalse: it is nobody's signature, or not in its one form.
     """
     try:
-        signature = Signature(signature_bytes=seal.signature)
-        if signature.s > SECPK1_N // 2:
-            raise BundleFalse(
-                SEAL, "signature", "a signature in its one form", "the other, with the higher s"
-            )
-        key = signature.recover_public_key_from_msg_hash(digest_of(chain_id, head))
+        return recover(seal.signature, digest_of(chain_id, head))
+    except DecodeError as problem:
+        raise BundleFalse(SEAL, "signature", "a signature", f"none ({problem})") from problem
+
+
+def recover(signature: bytes, digest: bytes) -> Address:
+    """Whose secp256k1 signature r ‖ s ‖ v (65 bytes) under a 32-byte digest this is.
+
+    Raises:
+        DecodeError: it belongs to no key, or is not in its one form (EIP-2: the lower s).
+    """
+    try:
+        found = Signature(signature_bytes=signature)
+        if found.s > SECPK1_N // 2:
+            raise DecodeError("a signature with the higher s, which is not its one form")
+        key = found.recover_public_key_from_msg_hash(digest)
     except (BadSignature, ValidationError) as problem:
-        raise BundleFalse(
-            SEAL, "signature", "a signature", "none that belongs to a key"
-        ) from problem
+        raise DecodeError("a signature that belongs to no key") from problem
     return Address(key.to_canonical_address())

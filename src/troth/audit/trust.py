@@ -1,12 +1,13 @@
 """Anchors: what a stranger has to know from elsewhere, and the file that holds it.
 
 Everything in a bundle is bound to four things: which chain, where its contracts live, who its
-members are, and the hash of the last block. Without a trust file an audit can only say that a
-bundle is true in itself; with one, that it is *this* consortium's.
+members are, and the hash of the last block. Without them an audit can only say that a bundle is
+true in itself; with them, that it is *this* consortium's. A trust file is taken on faith; members
+can also sign the same anchors (`troth.audit.checkpoint`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from troth.audit.members import BLOCKS, CONTRACTS, TRANSACTIONS
 from troth.domain import canonical, records
@@ -70,15 +71,19 @@ def anchors(
     )
 
 
-def trust_document(ledger: Ledger) -> bytes:
-    """The trust file of a ledger as of its newest final block; run by a member, on its own node."""
+def anchors_of(ledger: Ledger) -> Anchors:
+    """The anchors of a ledger as of its newest final block; run by a member, on its own node."""
     head = ledger.final()
     members: set[Address] = set()
     for logged in ledger.events(0, head.number):
         _fold_membership(members, logged.event)
     contracts = [(name, ledger.addresses[name]) for name in ORDER]
-    found = Head(head.number, head.hash)
-    return anchors(ledger.chain_id, contracts, list(members), found).encode()
+    return anchors(ledger.chain_id, contracts, list(members), Head(head.number, head.hash))
+
+
+def trust_document(ledger: Ledger) -> bytes:
+    """The trust file of a ledger as of its newest final block; run as `anchors_of`."""
+    return anchors_of(ledger).encode()
 
 
 def _fold_membership(members: set[Address], event: Event) -> None:
@@ -96,7 +101,7 @@ def decode_trust(data: bytes) -> Anchors:
     """
     try:
         found = records.from_json(Anchors, canonical.parse(data, "document"), "")
-        _verify_values(found)
+        found = _in_one_form(found)
     except DecodeError as problem:
         raise InputError(f"{problem}; give the trust file that a member made") from problem
     if found.format != FORMAT:
@@ -104,42 +109,60 @@ def decode_trust(data: bytes) -> Anchors:
     return found
 
 
-def _verify_values(found: Anchors) -> None:
-    for address in (*(contract.address for contract in found.contracts), *found.members):
-        Address.parse(address)
-    for what, names in (
-        ("contracts", [contract.name for contract in found.contracts]),
-        ("members", list(found.members)),
-    ):
-        if len(set(names)) < len(names):
-            raise DecodeError(f"{what}: names one twice")
+def _in_one_form(found: Anchors) -> Anchors:
+    """The same values with every address in its checksum form."""
+    contracts = tuple(
+        replace(contract, address=str(Address.parse(contract.address)))
+        for contract in found.contracts
+    )
+    members = tuple(str(Address.parse(member)) for member in found.members)
+    require_once("contracts", [contract.name for contract in contracts])
+    require_once("members", members)
     if len(found.head.hash) != 32:
         raise DecodeError(f"head.hash: {len(found.head.hash)} bytes, expected 32")
+    return replace(found, contracts=contracts, members=members)
 
 
-def verify_anchors(found: Anchors, trusted: Anchors) -> None:
+def require_once(what: str, names: Sequence[str]) -> None:
+    """Refuse a list that names anything twice.
+
+    Raises:
+        DecodeError: naming the list.
+    """
+    if len(set(names)) < len(names):
+        raise DecodeError(f"{what}: names one twice")
+
+
+def verify_anchors(found: Anchors, trusted: Anchors, *, by: str, hashes: bool = True) -> None:
     """Compare a bundle's anchors with the trusted ones.
+
+    Args:
+        found: what the bundle says, everything in it checked.
+        trusted: what it has to say.
+        by: where the trusted anchors stand, as findings name it.
+        hashes: compare the last block's hash too, not only its number.
 
     Raises:
         BundleFalse: the first that differs, with the member of the bundle where it stands.
     """
     if found.chain_id != trusted.chain_id:
-        raise _other(TRANSACTIONS, "line 1", f"chain id {found.chain_id}", trusted.chain_id)
+        raise _other(TRANSACTIONS, "line 1", f"chain id {found.chain_id}", trusted.chain_id, by)
     listed = {contract.name: contract.address for contract in trusted.contracts}
     for contract in found.contracts:
         if listed.get(contract.name) != contract.address:
             where = f"contracts, {contract.name}, address"
-            raise _other(CONTRACTS, where, contract.address, listed.get(contract.name))
+            raise _other(CONTRACTS, where, contract.address, listed.get(contract.name), by)
     for member in sorted(set(found.members) ^ set(trusted.members)):
         here = member in found.members
         claimed = f"{member} to be {'a' if here else 'no'} member"
-        raise _other(TRANSACTIONS, "membership", claimed, "no member" if here else "a member")
-    if found.head != trusted.head:
-        claimed = f"the last block to be {found.head.number}, 0x{found.head.hash.hex()}"
-        follows = f"{trusted.head.number}, 0x{trusted.head.hash.hex()}"
-        raise _other(BLOCKS, f"line {found.head.number + 1}", claimed, follows)
+        raise _other(TRANSACTIONS, "membership", claimed, "no member" if here else "a member", by)
+    last, wanted = found.head, trusted.head
+    if last.number != wanted.number or (hashes and last.hash != wanted.hash):
+        claimed = f"the last block to be {last.number}, 0x{last.hash.hex()}"
+        follows = f"{wanted.number}, 0x{wanted.hash.hex()}"
+        raise _other(BLOCKS, f"line {last.number + 1}", claimed, follows, by)
 
 
-def _other(member: str, where: str, claimed: str, trusted: object) -> BundleFalse:
+def _other(member: str, where: str, claimed: str, trusted: object, by: str) -> BundleFalse:
     follows = "none" if trusted is None else trusted
-    return BundleFalse(member, where, claimed, f"{follows}, by the trust file")
+    return BundleFalse(member, where, claimed, f"{follows}, by {by}")

@@ -14,23 +14,24 @@ from troth.errors import BundleFalse, NotABundle
 FALSE_FORMAT = "troth/audit-false/v1"
 FALSE = "false"
 MAX_TRUST = 2**20
-"""Bytes of the largest trust file that is read."""
+"""Bytes of the largest trust file, checkpoint or list of signers that is read."""
 _STYLES = {PROVED: "green", ATTESTED: "yellow", NOT_COVERED: "magenta"}
 
 
-def check(bundle: Path, trust: Path | None, *, as_json: bool) -> int:
+def check(bundle: Path, trust: Path | None, signers: Path | None, *, as_json: bool) -> int:
     """Audit a bundle and print what was found.
 
     Raises:
-        InputError: the bundle or the trust file is not there, or no file.
+        InputError: the bundle or another file is not there, or no file, or cannot be used.
         BundleFalse: after the line that lies was printed.
         NotABundle: naming the file.
     """
     require_file(bundle, "bundle")
     trusted = None if trust is None else read_file(trust, "trust file", MAX_TRUST, "--trust")
+    known = None if signers is None else read_file(signers, "signers", MAX_TRUST, "--signers")
     try:
         with working(f"auditing {bundle}"):
-            verdict = audit_bundle(bundle, trusted)
+            verdict = audit_bundle(bundle, trusted, known)
     except BundleFalse as lie:
         _print_lie(lie, as_json=as_json)
         raise

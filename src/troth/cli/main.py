@@ -40,6 +40,10 @@ attack_app = typer.Typer(
     help="Named attacks on the protocol: which there are, and what comes of them."
 )
 app.add_typer(attack_app, name="attack")
+checkpoint_app = typer.Typer(
+    help="Sign the end of a ledger, so that strangers need to know only its members."
+)
+app.add_typer(checkpoint_app, name="checkpoint")
 
 
 class Engine(StrEnum):
@@ -89,6 +93,11 @@ def _demo(context: typer.Context) -> Work | None:
 
 @attack_app.callback(invoke_without_command=True)
 def _attack(context: typer.Context) -> Work | None:
+    return _without_command(context)
+
+
+@checkpoint_app.callback(invoke_without_command=True)
+def _checkpoint(context: typer.Context) -> Work | None:
     return _without_command(context)
 
 
@@ -145,20 +154,88 @@ def audit(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle to check.")],
     trust: Annotated[
         Path | None,
-        typer.Option(help="What you know from elsewhere: chain, deployment, members, last block."),
+        typer.Option(
+            help="What you know from elsewhere: chain, deployment, members, last block, as a trust "
+            "file or as a checkpoint that members signed."
+        ),
+    ] = None,
+    signers: Annotated[
+        Path | None,
+        typer.Option(
+            help="With a checkpoint: the members whom you know, and how many signatures it takes. "
+            "Without it, more than half of those whom the checkpoint itself lists."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> Work:
     """Check a bundle without network or key: every claim, or the first line that lies.
 
-    Prints one line per claim and the verdict: verified (the trust file's anchors match),
-    consistent (no trust file: true in itself, anchors printed), or false.
+    Prints one line per claim and the verdict: verified (what --trust says matches), consistent (no
+    --trust: true in itself, anchors printed), or false.
     """
 
     def work() -> int:
         from troth.cli import audit  # noqa: PLC0415 - loads the ledger and proof libraries
 
-        return audit.check(bundle, trust, as_json=as_json)
+        return audit.check(bundle, trust, signers, as_json=as_json)
+
+    return work
+
+
+@checkpoint_app.command("sign")
+def sign_checkpoint(
+    *,
+    bundle: Annotated[
+        Path, typer.Argument(metavar="BUNDLE", help="What your own node wrote, and nobody else.")
+    ],
+    key: Annotated[
+        Path,
+        typer.Option(help="Your account's key: a file of 64 hexadecimal digits, only yours."),
+    ],
+    out: Annotated[Path, typer.Option(help="File for the checkpoint.")],
+    head_hash: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX",
+            help="The last block's hash as your engine says it, 0x and digits; only for engines "
+            "whose headers are not Ethereum's.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> Work:
+    """Sign, as a member, where a ledger stands: contracts, members, last block and all before it.
+
+    Audits the bundle first and signs nothing that does not hold.
+    """
+
+    def work() -> int:
+        from troth.cli import checkpoint  # noqa: PLC0415 - loads the ledger and proof libraries
+
+        return checkpoint.sign(bundle, key, out, head_hash, as_json=as_json)
+
+    return work
+
+
+@checkpoint_app.command("join")
+def join_checkpoints(
+    *,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Checkpoints of single members, or joined ones."),
+    ],
+    out: Annotated[Path, typer.Option(help="File for the checkpoint that all of them signed.")],
+    as_json: Json = False,
+) -> Work:
+    """Join checkpoints that state the same into one with the signatures of all.
+
+    Verifies every signature. Where two state different things, the field in which they part is
+    named, and nothing is written.
+    """
+
+    def work() -> int:
+        from troth.cli import checkpoint  # noqa: PLC0415 - loads the ledger and proof libraries
+
+        return checkpoint.join(files, out, as_json=as_json)
 
     return work
 
@@ -214,6 +291,12 @@ def plan(
             "in Field128 (Pine128): give 2 or more for Field64, 3 for Field40 and Field32."
         ),
     ] = None,
+    noise_candidates: Annotated[
+        int | None,
+        typer.Option(
+            help="Noise reports of each member; all but one are opened. 2, 4 or 8; 4 by default."
+        ),
+    ] = None,
     num_wr_checks: Annotated[
         int | None, typer.Option(help="PINE's wraparound checks; 100 by default.")
     ] = None,
@@ -250,6 +333,7 @@ def plan(
         "counted": counted or None,
         "proofs": proofs,
         "proofs_norm_equality": proofs_norm_equality,
+        "noise_candidates": noise_candidates,
         "num_wr_checks": num_wr_checks,
         "num_wr_successes": num_wr_successes,
     }

@@ -28,6 +28,7 @@ standard error that begins with `{NAME}: error:`, and one of the [exit codes](ex
 | exit code | the document of `--json` |
 |---|---|
 | 0, 1 | the result: `specs/{{audit,demo,plan}}-result`, `specs/attack-{{list,run}}.schema.json` |
+| 0 of `{NAME} checkpoint` | what it wrote: `specs/checkpoint.schema.json` |
 | 2, 4, 5, 70 | the error: `specs/error.schema.json` |
 | 3 | the line that lies: `specs/audit-false.schema.json` |
 | 130, 141 | none: the command was stopped |
