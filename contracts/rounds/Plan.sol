@@ -2,6 +2,7 @@
 pragma solidity 0.8.35;
 
 import {IStudyRegistry} from "../study/IStudyRegistry.sol";
+import {Bits} from "./Bits.sol";
 
 /// @title What the rounds of one study need of its terms, packed, and how far the study is
 /// @dev Copied once from the registry, where the terms can never change: every step reads one or two
@@ -16,10 +17,22 @@ struct Plan {
     uint8 sites;
     uint8 minSites;
     uint64 minWeight;
-    /// @dev Seconds, by the state that waits: windows[state - 1], from Announcing to Published.
-    uint32[11] windows;
+    uint8 accusations;
+    uint8 corruptSites;
+    bool everySite;
+    /// @dev Members proven at fault, in committee order.
+    uint8 guilty;
+    /// @dev Aborts that named nobody, or a pair, since the last resumption.
+    uint32 unattributed;
+    uint32 resumptions;
+    /// @dev Sites that have no accusation left, in terms order.
+    uint64 spent;
+    /// @dev Seconds, by the state that waits: windows[state - 1], from Announcing to Opened.
+    uint32[17] windows;
     address[5] committee;
     uint32[64] weights;
+    /// @dev Accusations that each site has used since it was last given them back.
+    uint8[64] used;
 }
 
 /// @title Reading and filling a plan
@@ -38,19 +51,28 @@ library Plans {
         plan.sites = uint8(terms.sites.length);
         plan.minSites = uint8(terms.minSites);
         plan.minWeight = terms.minWeight;
+        plan.accusations = terms.accusations;
+        plan.corruptSites = terms.corruptSites;
+        plan.everySite = terms.everySite;
         IStudyRegistry.Windows memory w = terms.windows;
         plan.windows = [
-            w.announce,
-            w.open,
-            w.report,
-            w.deliver,
-            w.reveal,
-            w.commitFile,
-            w.confirmFiles,
-            w.judge,
-            w.commitSum,
-            w.publish,
-            w.attest
+            w.announce, // Announcing
+            w.open, // Announced
+            w.report, // Open
+            w.deliver, // Closed
+            w.answer, // Contested
+            w.deliver, // Answered
+            w.reveal, // Delivered
+            w.commitFile, // Keyed
+            w.confirm, // Committed
+            w.judge, // Judged
+            w.commitSum, // Settled
+            w.reveal, // Summed
+            w.publish, // Challenged
+            w.confirm, // Published
+            w.reveal, // Held
+            w.openNoise, // Picked
+            w.attest // Opened
         ];
         for (uint256 j = 0; j < terms.committee.length; ++j) {
             plan.committee[j] = terms.committee[j];
@@ -65,9 +87,33 @@ library Plans {
         return plan.finals + plan.aborts + 1;
     }
 
-    /// @notice Whether no further round may be announced.
+    /// @notice Whether no further round may be announced, ever: all rounds are final, too many were
+    /// aborted, or the committee has a member that was proven at fault.
     function isOver(Plan storage plan) internal view returns (bool) {
-        return plan.finals >= plan.rounds || plan.aborts > plan.maxAborts;
+        return plan.finals >= plan.rounds || plan.aborts > plan.maxAborts || plan.guilty != 0;
+    }
+
+    /// @notice Whether no further round may be announced until the consortium votes to resume.
+    function isPaused(Plan storage plan) internal view returns (bool) {
+        return plan.unattributed >= plan.accusations;
+    }
+
+    /// @notice Each of these sites uses one accusation.
+    function spend(Plan storage plan, uint256 sites) internal {
+        for (; sites != 0; sites &= sites - 1) {
+            uint256 i = Bits.lowest(sites);
+            if (++plan.used[i] == plan.accusations) plan.spent |= uint64(1 << i);
+        }
+    }
+
+    /// @notice Ends a pause, and gives these sites their accusations back.
+    function resume(Plan storage plan, uint256 sites) internal {
+        plan.unattributed = 0;
+        ++plan.resumptions;
+        plan.spent &= ~uint64(sites);
+        for (; sites != 0; sites &= sites - 1) {
+            plan.used[Bits.lowest(sites)] = 0;
+        }
     }
 
     /// @notice 1 + the place of `account` in the committee; 0 when it is not on it.
@@ -93,6 +139,13 @@ library Plans {
     function noiseBits(Plan storage plan) internal view returns (uint128) {
         uint256 count = uint256(plan.members) * plan.candidates;
         return uint128(((1 << count) - 1) << plan.sites);
+    }
+
+    /// @notice The members that own one of the noise candidates in a bitmap of places.
+    function owners(Plan storage plan, uint256 among) internal view returns (uint8 bitmap) {
+        for (uint256 noise = among >> plan.sites; noise != 0; noise &= noise - 1) {
+            bitmap |= uint8(1 << (Bits.lowest(noise) / plan.candidates));
+        }
     }
 
     /// @notice Number of places: sites and noise candidates.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.35;
 
+import {IConsortium} from "../consortium/IConsortium.sol";
+import {Roles} from "../consortium/Roles.sol";
 import {IPrivacyLedger} from "../privacy/IPrivacyLedger.sol";
 import {References} from "../References.sol";
 import {Signed} from "../Signed.sol";
@@ -21,38 +23,54 @@ abstract contract RoundMachine is IRounds, Signed {
         uint64 deadline;
         /// @dev Members that have done what the present state waits for.
         uint8 posted;
-        /// @dev A post in this state says something else than it must, or than an earlier one.
+        /// @dev Contested: owners of denied noise. Aborted: owners of rejected noise. Else empty.
+        uint8 owing;
+        /// @dev A verdict says something else than an earlier one.
         bool differs;
+        /// @dev See Service: who complains of whose blob.
+        uint40 complaints;
         uint64 enrolled;
-        uint64 attested;
-        uint8 voters;
-        uint8 votes;
         uint128 present;
-        uint128 accepted;
         uint128 delivered;
-        /// @dev Bit p·m + k: member k could not open noise place p. The lowest set bit is the first
-        /// pair, by owner, candidate, denier.
-        uint128 denied;
+        uint128 accepted;
+        /// @dev N: members and accepted sites.
+        uint8 voters;
+        /// @dev Sites whose word about their own tags is final.
+        uint64 checked;
+        /// @dev Voters (see Ballots for their order) that attested or accused; that accused.
+        uint72 voted;
+        uint72 accusers;
+        /// @dev Accepted sites that say that their own tags are wrong.
+        uint64 disputing;
+        /// @dev See Denials: who could not open whose noise.
+        uint256 denials;
         bytes32 headsDigest;
         bytes32 transcript;
         /// @dev keccak256 of the codes that the first member posted.
         bytes32 verdict;
-        /// @dev The digest with a majority of all voters, as soon as there is one.
+        /// @dev The digest that reached the threshold. Trap: voters may take their votes back.
         bytes32 modelDigest;
+        /// @dev Of whom enough voters say the same fault.
+        address faulty;
+        /// @dev The key chain's last value that is known: the head, then what was revealed.
         bytes32[5] keyHeads;
         bytes32[5] hpkeKeyDigests;
         /// @dev One slot per site, then one per member for its list of noise envelopes.
         mapping(uint256 reporter => bytes32) digests;
+        mapping(uint256 voter => bytes32 modelDigest) attestations;
         mapping(bytes32 modelDigest => uint8) votesFor;
+        mapping(address party => uint8) accusations;
     }
 
+    IConsortium public immutable consortium;
     IStudyRegistry public immutable studies;
     IPrivacyLedger public immutable privacy;
 
     mapping(bytes32 studyId => Plan) internal _plans;
     mapping(bytes32 studyId => mapping(uint32 round => Record)) internal _records;
 
-    constructor(address studies_, address privacy_) {
+    constructor(address consortium_, address studies_, address privacy_) {
+        consortium = IConsortium(References.checked(consortium_));
         studies = IStudyRegistry(References.checked(studies_));
         privacy = IPrivacyLedger(References.checked(privacy_));
     }
@@ -64,9 +82,13 @@ abstract contract RoundMachine is IRounds, Signed {
         if (!_timesOut(state)) revert WrongState(state);
         if (!_isLate(record)) revert TooEarly(record.deadline, uint64(block.timestamp));
         if (state == State.Announced) {
-            _abort(plan, record, studyId, round, Reason.NotOpened, address(0), address(0));
+            _abort(plan, record, studyId, round, Reason.NotOpened);
+            return;
+        }
+        address missing = _firstMissing(plan, record.posted);
+        if (state == State.Announcing && (!studies.isActive(studyId) || !_aggregates(missing))) {
+            _abort(plan, record, studyId, round, Reason.Revoked);
         } else {
-            address missing = _firstMissing(plan, record.posted);
             _abort(plan, record, studyId, round, Reason.Withheld, missing, address(0));
         }
     }
@@ -77,9 +99,25 @@ abstract contract RoundMachine is IRounds, Signed {
     }
 
     /// @inheritdoc IRounds
-    function progressOf(bytes32 studyId) public view returns (uint32 finals, uint32 aborts) {
+    function progressOf(bytes32 studyId)
+        public
+        view
+        returns (
+            uint32 finals,
+            uint32 aborts,
+            uint32 unattributed,
+            uint32 resumptions,
+            uint8 guilty,
+            uint64 spent
+        )
+    {
         Plan storage plan = _plans[studyId];
-        return (plan.finals, plan.aborts);
+        finals = plan.finals;
+        aborts = plan.aborts;
+        unattributed = plan.unattributed;
+        resumptions = plan.resumptions;
+        guilty = plan.guilty;
+        spent = plan.spent;
     }
 
     /// @inheritdoc IRounds
@@ -96,6 +134,15 @@ abstract contract RoundMachine is IRounds, Signed {
             accepted: record.accepted,
             modelDigest: record.state == State.Final ? record.modelDigest : bytes32(0)
         });
+    }
+
+    /// @dev Of two states that wait for the same action: the one that the round is in, or any of them.
+    function _oneOf(bytes32 studyId, uint32 round, State one, State other)
+        internal
+        view
+        returns (State)
+    {
+        return _records[studyId][round].state == other ? other : one;
     }
 
     /// @dev The caller, a committee member, does what `state` waits for, in time and once.
@@ -123,6 +170,13 @@ abstract contract RoundMachine is IRounds, Signed {
         return posted == plan.allMembers();
     }
 
+    /// @dev To the state that comes next in the table.
+    function _advance(Plan storage plan, Record storage record, bytes32 studyId, uint32 round)
+        internal
+    {
+        _advance(plan, record, studyId, round, State(uint8(record.state) + 1));
+    }
+
     /// @dev To a state that waits for something, with its window.
     function _advance(
         Plan storage plan,
@@ -135,7 +189,8 @@ abstract contract RoundMachine is IRounds, Signed {
         record.state = to;
         record.deadline = deadline;
         record.posted = 0;
-        record.differs = false;
+        record.owing = 0;
+        record.complaints = 0;
         emit Moved(studyId, round, to, deadline);
     }
 
@@ -143,7 +198,20 @@ abstract contract RoundMachine is IRounds, Signed {
     function _end(Record storage record, bytes32 studyId, uint32 round, State to) internal {
         record.state = to;
         record.deadline = 0;
+        record.posted = 0;
+        record.owing = 0;
         emit Moved(studyId, round, to, 0);
+    }
+
+    /// @dev To Aborted, naming nobody.
+    function _abort(
+        Plan storage plan,
+        Record storage record,
+        bytes32 studyId,
+        uint32 round,
+        Reason reason
+    ) internal {
+        _abort(plan, record, studyId, round, reason, address(0), address(0));
     }
 
     /// @dev Trap: a reservation exists from Open on and is settled on the way to Settled. Only in
@@ -159,6 +227,8 @@ abstract contract RoundMachine is IRounds, Signed {
     ) internal {
         State state = record.state;
         ++plan.aborts;
+        if (_isUnattributed(reason)) ++plan.unattributed;
+        if (_provesGuilt(reason, state)) plan.guilty |= _memberBit(plan, party);
         if (state >= State.Open && state < State.Settled) {
             (bytes32[] memory lineages, uint64[] memory nanoRho) =
                 studies.chargesOf(studyId, record.enrolled);
@@ -222,8 +292,34 @@ abstract contract RoundMachine is IRounds, Signed {
         return plan.committee[Bits.lowest(~posted)];
     }
 
-    /// @dev Open and Published end by `close` and `finalise`, late or not.
+    function _requireAggregator(address account) internal view {
+        if (!_aggregates(account)) revert NotAggregator(account);
+    }
+
+    function _aggregates(address account) internal view returns (bool) {
+        return consortium.rolesOf(account) & Roles.AGGREGATOR != 0;
+    }
+
+    /// @dev No bit for a party that is not on the committee.
+    function _memberBit(Plan storage plan, address party) internal view returns (uint8) {
+        return uint8((1 << plan.memberNumber(party)) >> 1);
+    }
+
+    /// @dev Open and Opened end by `close` and `finalise`, late or not.
     function _timesOut(State state) internal pure returns (bool) {
-        return state != State.Absent && state != State.Open && state < State.Published;
+        return state != State.Absent && state != State.Open && state < State.Opened;
+    }
+
+    /// @dev Whether an abort counts for the pause: it cost a round, and nobody is proven to blame. That
+    /// others could not fetch a member's blob is their word, so it counts even where it names the member.
+    /// Trap: rests on the order of Reason.
+    function _isUnattributed(Reason reason) internal pure returns (bool) {
+        return reason >= Reason.Noise && reason != Reason.Fault;
+    }
+
+    /// @dev Once the pick is fixed, or known, silence costs what proven fraud costs: it could be
+    /// nothing but the way out of a bad pick.
+    function _provesGuilt(Reason reason, State state) internal pure returns (bool) {
+        return reason == Reason.Fault || state == State.Held || state == State.Picked;
     }
 }

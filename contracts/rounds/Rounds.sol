@@ -1,31 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.35;
 
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Calldata} from "../Calldata.sol";
-import {IConsortium} from "../consortium/IConsortium.sol";
 import {Roles} from "../consortium/Roles.sol";
-import {References} from "../References.sol";
+import {Ballots} from "./Ballots.sol";
 import {Bits} from "./Bits.sol";
+import {Denials} from "./Denials.sol";
 import {Digests} from "./Digests.sol";
 import {IRounds} from "./IRounds.sol";
 import {Plan, Plans} from "./Plan.sol";
+import {Resumption} from "./Resumption.sol";
 import {RoundMachine} from "./RoundMachine.sol";
+import {Seeds} from "./Seeds.sol";
+import {Service} from "./Service.sol";
 import {Verdicts} from "./Verdicts.sol";
 
 /// @title The steps of a round, in the protocol's order
 /// @dev Each step enters by its state, checks what it was given, and moves the round when it was the
 /// last one waited for.
-contract Rounds is RoundMachine {
+contract Rounds is Ballots, Resumption {
     using Plans for Plan;
 
-    IConsortium public immutable consortium;
-
     constructor(address consortium_, address studies_, address privacy_)
-        RoundMachine(studies_, privacy_)
-    {
-        consortium = IConsortium(References.checked(consortium_));
-    }
+        RoundMachine(consortium_, studies_, privacy_)
+    {}
 
     /// @inheritdoc IRounds
     function announce(bytes32 studyId, uint32 round, bytes32 keyHead, bytes32 hpkeKeyDigest)
@@ -41,6 +39,7 @@ contract Rounds is RoundMachine {
         if (!studies.isActive(studyId)) revert StudyNotActive(studyId);
         if (!plan.isLoaded()) plan.load(studies.termsOf(studyId));
         if (plan.isOver()) revert StudyOver(studyId);
+        if (plan.isPaused()) revert StudyPaused(studyId);
         uint256 j = _requireCommittee(plan, studyId);
         _requireAggregator(msg.sender);
         if (keyHead == 0 || hpkeKeyDigest == 0) revert ZeroDigest();
@@ -62,7 +61,7 @@ contract Rounds is RoundMachine {
         for (uint256 j = 0; j < plan.members; ++j) {
             _requireAggregator(plan.committee[j]);
         }
-        uint256 enrolled = studies.enrolledSites(studyId);
+        uint256 enrolled = studies.enrolledSites(studyId) & ~uint256(plan.spent);
         if (!plan.meetsQuorum(enrolled)) revert QuorumUnreachable(studyId, round);
         record.enrolled = uint64(enrolled);
         (bytes32[] memory lineages, uint64[] memory nanoRho) =
@@ -105,9 +104,13 @@ contract Rounds is RoundMachine {
         }
         if (!noiseIn) {
             address missing = _firstMissing(plan, noisy);
-            _abort(plan, record, studyId, round, Reason.Withheld, missing, address(0));
+            if (_aggregates(missing)) {
+                _abort(plan, record, studyId, round, Reason.Withheld, missing, address(0));
+            } else {
+                _abort(plan, record, studyId, round, Reason.Revoked);
+            }
         } else if (!plan.meetsQuorum(present)) {
-            _abort(plan, record, studyId, round, Reason.Quorum, address(0), address(0));
+            _abort(plan, record, studyId, round, Reason.Quorum);
         } else {
             uint128 places = uint128(present) | plan.noiseBits();
             record.present = places;
@@ -122,33 +125,49 @@ contract Rounds is RoundMachine {
 
     /// @inheritdoc IRounds
     function deliver(bytes32 studyId, uint32 round, uint256 opened) external signed {
+        State state = _oneOf(studyId, round, State.Closed, State.Answered);
         (Plan storage plan, Record storage record, uint256 k, bool last) =
-            _post(studyId, round, State.Closed);
+            _post(studyId, round, state);
         uint256 present = record.present;
         if (opened & ~present != 0) revert WrongBitmap(present, opened);
-        uint128 delivered = record.delivered & uint128(opened);
-        record.delivered = delivered;
-        _noteDenials(plan, record, k, opened);
+        record.delivered &= uint128(opened);
+        uint256 denials = Denials.add(plan, record.denials, k, opened);
+        record.denials = denials;
         emit DeliveryPosted(studyId, round, msg.sender, opened);
         if (!last) return;
-        if (record.denied != 0) {
-            (address owner, address denier) = _firstDenial(plan, record.denied);
-            _abort(plan, record, studyId, round, Reason.Noise, owner, denier);
-        } else {
-            emit DeliveryFixed(studyId, round, delivered);
+        if (denials == 0) {
+            emit DeliveryFixed(studyId, round, record.delivered);
             _advance(plan, record, studyId, round, State.Delivered);
+        } else if (state == State.Closed) {
+            _contest(plan, record, studyId, round);
+        } else {
+            (address owner, address denier) = Denials.first(plan, denials);
+            _abort(plan, record, studyId, round, Reason.Noise, owner, denier);
         }
     }
 
     /// @inheritdoc IRounds
+    function answer(bytes32 studyId, uint32 round, bytes32 digest) external signed {
+        (Plan storage plan, Record storage record) =
+            _enterInTime(studyId, round, State.Contested);
+        uint256 j = _requireOwing(plan, record, studyId, round);
+        bool last = _markPosted(plan, record, studyId, round, j);
+        if (digest == 0) revert ZeroDigest();
+        emit Answered(studyId, round, msg.sender, digest);
+        if (last) _advance(plan, record, studyId, round);
+    }
+
+    /// @inheritdoc IRounds
     function reveal(bytes32 studyId, uint32 round, bytes32 value) external signed {
+        (State state, uint8 level) = _revealing(studyId, round);
         (Plan storage plan, Record storage record, uint256 j, bool last) =
-            _post(studyId, round, State.Delivered);
-        if (keyStep(studyId, round, msg.sender, 3, value) != record.keyHeads[j]) {
+            _post(studyId, round, state);
+        if (keyStep(studyId, round, msg.sender, level, value) != record.keyHeads[j]) {
             revert WrongReveal(msg.sender);
         }
-        emit KeyRevealed(studyId, round, msg.sender, 2, value);
-        if (last) _advance(plan, record, studyId, round, State.Keyed);
+        record.keyHeads[j] = value;
+        emit KeyRevealed(studyId, round, msg.sender, level - 1, value);
+        if (last) _advance(plan, record, studyId, round);
     }
 
     /// @inheritdoc IRounds
@@ -161,18 +180,22 @@ contract Rounds is RoundMachine {
     }
 
     /// @inheritdoc IRounds
-    function confirmFiles(bytes32 studyId, uint32 round, uint256 fetched) external signed {
+    function confirm(bytes32 studyId, uint32 round, uint256 fetched) external signed {
+        State state = _oneOf(studyId, round, State.Committed, State.Published);
         (Plan storage plan, Record storage record, uint256 j, bool last) =
-            _post(studyId, round, State.Committed);
+            _post(studyId, round, state);
         uint256 all = plan.allMembers();
         if (fetched & ~all != 0 || (fetched >> j) & 1 == 0) revert WrongBitmap(all, fetched);
-        if (fetched != all) record.differs = true;
-        emit FilesConfirmed(studyId, round, msg.sender, fetched);
+        uint40 complaints = Service.add(record.complaints, all & ~fetched);
+        record.complaints = complaints;
+        emit Confirmed(studyId, round, msg.sender, fetched);
         if (!last) return;
-        if (record.differs) {
-            _abort(plan, record, studyId, round, Reason.Unavailable, address(0), address(0));
+        if (complaints == 0) {
+            _advance(plan, record, studyId, round);
         } else {
-            _advance(plan, record, studyId, round, State.Judged);
+            uint256 number = Service.unserved(complaints, plan.members);
+            address party = number == 0 ? address(0) : plan.committee[number - 1];
+            _abort(plan, record, studyId, round, Reason.Unavailable, party, address(0));
         }
     }
 
@@ -190,12 +213,12 @@ contract Rounds is RoundMachine {
         if (!last) return;
         uint128 rejectedNoise = plan.noiseBits() & ~accepted;
         if (record.differs) {
-            _abort(plan, record, studyId, round, Reason.Disagree, address(0), address(0));
+            _abort(plan, record, studyId, round, Reason.Disagree);
         } else if (rejectedNoise != 0) {
-            address owner = _noiseOwner(plan, Bits.lowest(rejectedNoise) - plan.sites);
-            _abort(plan, record, studyId, round, Reason.Noise, owner, address(0));
+            _abort(plan, record, studyId, round, Reason.Noise);
+            record.owing = plan.owners(rejectedNoise);
         } else if (!plan.meetsQuorum(accepted)) {
-            _abort(plan, record, studyId, round, Reason.Quorum, address(0), address(0));
+            _abort(plan, record, studyId, round, Reason.Quorum);
         } else {
             _fixAccepted(plan, record, studyId, round, accepted);
             _advance(plan, record, studyId, round, State.Settled);
@@ -214,40 +237,32 @@ contract Rounds is RoundMachine {
     /// @inheritdoc IRounds
     function publish(bytes32 studyId, uint32 round, bytes32 digest) external signed {
         (Plan storage plan, Record storage record,, bool last) =
-            _post(studyId, round, State.Summed);
+            _post(studyId, round, State.Challenged);
         if (digest == 0) revert ZeroDigest();
         emit PublicationPosted(studyId, round, msg.sender, digest);
         if (last) _advance(plan, record, studyId, round, State.Published);
     }
 
     /// @inheritdoc IRounds
-    function attest(bytes32 studyId, uint32 round, bytes32 modelDigest) external signed {
-        (Plan storage plan, Record storage record) =
-            _enterInTime(studyId, round, State.Published);
-        _markVoter(plan, record, studyId, round);
-        if (modelDigest == 0) revert ZeroDigest();
-        ++record.votes;
-        uint8 votesFor = ++record.votesFor[modelDigest];
-        if (votesFor == Math.max(record.voters / 2, plan.members) + 1) {
-            record.modelDigest = modelDigest;
-        }
-        emit Attested(studyId, round, msg.sender, modelDigest);
+    function openNoise(bytes32 studyId, uint32 round, bytes32[] calldata seeds) external signed {
+        Calldata.requireCanonical(abi.encode(studyId, round, seeds));
+        (Plan storage plan, Record storage record,, bool last) =
+            _post(studyId, round, State.Picked);
+        Seeds.check(seeds, plan.candidates - 1);
+        emit NoiseOpened(studyId, round, msg.sender, seeds);
+        if (last) _advance(plan, record, studyId, round, State.Opened);
     }
 
     /// @inheritdoc IRounds
-    function finalise(bytes32 studyId, uint32 round) external signed {
-        (Plan storage plan, Record storage record) = _enter(studyId, round, State.Published);
-        if (record.votes != record.voters && !_isLate(record)) {
-            revert TooEarly(record.deadline, uint64(block.timestamp));
-        }
-        bytes32 modelDigest = record.modelDigest;
-        if (modelDigest == 0) {
-            _abort(plan, record, studyId, round, Reason.Conflict, address(0), address(0));
-        } else {
-            ++plan.finals;
-            emit Finalised(studyId, round, modelDigest);
-            _end(record, studyId, round, State.Final);
-        }
+    function defend(bytes32 studyId, uint32 round, bytes32[] calldata seeds) external signed {
+        Calldata.requireCanonical(abi.encode(studyId, round, seeds));
+        Plan storage plan = _plans[studyId];
+        Record storage record = _records[studyId][round];
+        if (record.state != State.Aborted || record.owing == 0) revert WrongState(record.state);
+        uint256 j = _requireOwing(plan, record, studyId, round);
+        _markPosted(plan, record, studyId, round, j);
+        Seeds.check(seeds, plan.candidates);
+        emit NoiseDefended(studyId, round, msg.sender, seeds);
     }
 
     /// @inheritdoc IRounds
@@ -302,39 +317,39 @@ contract Rounds is RoundMachine {
         record.digests[reporter] = digest;
     }
 
-    function _noteDenials(Plan storage plan, Record storage record, uint256 k, uint256 opened)
+    /// @dev The owners of denied noise must answer; then everybody says again what it could open.
+    function _contest(Plan storage plan, Record storage record, bytes32 studyId, uint32 round)
         internal
     {
-        uint256 unopened = (plan.noiseBits() & ~opened) >> plan.sites;
-        uint256 members = plan.members;
-        uint256 denied;
-        for (uint256 place = 0; unopened != 0; ++place) {
-            denied |= (unopened & 1) << (place * members + k);
-            unopened >>= 1;
-        }
-        if (denied != 0) record.denied |= uint128(denied);
+        uint8 owing = Denials.owners(plan, record.denials);
+        record.denials = 0;
+        record.delivered |= plan.noiseBits();
+        _advance(plan, record, studyId, round, State.Contested);
+        record.owing = owing;
+        record.posted = plan.allMembers() & ~owing;
     }
 
-    /// @dev Members and accepted sites, once each.
-    function _markVoter(Plan storage plan, Record storage record, bytes32 studyId, uint32 round)
+    function _requireOwing(
+        Plan storage plan,
+        Record storage record,
+        bytes32 studyId,
+        uint32 round
+    ) internal view returns (uint256 j) {
+        j = _requireCommittee(plan, studyId);
+        if ((record.owing >> j) & 1 == 0) revert NotOwing(studyId, round, msg.sender);
+    }
+
+    /// @return state The round's, where it waits for a reveal, else one that it is not in.
+    /// @return level Of the step from what is revealed to what is known.
+    function _revealing(bytes32 studyId, uint32 round)
         internal
+        view
+        returns (State state, uint8 level)
     {
-        uint256 number = plan.memberNumber(msg.sender);
-        if (number != 0) {
-            _markPosted(plan, record, studyId, round, number - 1);
-            return;
-        }
-        number = studies.siteNumber(studyId, msg.sender);
-        if (number == 0 || (record.accepted >> (number - 1)) & 1 == 0) {
-            revert NotVoter(studyId, msg.sender);
-        }
-        uint64 bit = uint64(1 << (number - 1));
-        if (record.attested & bit != 0) revert AlreadyPosted(studyId, round, msg.sender);
-        record.attested |= bit;
-    }
-
-    function _requireAggregator(address account) internal view {
-        if (consortium.rolesOf(account) & Roles.AGGREGATOR == 0) revert NotAggregator(account);
+        state = _records[studyId][round].state;
+        if (state == State.Held) return (state, 1);
+        if (state == State.Summed) return (state, 2);
+        return (State.Delivered, 3);
     }
 
     /// @return digests `count` of them in the reporters' order, zero where there is none.
@@ -350,20 +365,5 @@ contract Rounds is RoundMachine {
             digests[i] = digest;
             if (digest != 0) bitmap |= 1 << i;
         }
-    }
-
-    function _firstDenial(Plan storage plan, uint256 denied)
-        internal
-        view
-        returns (address owner, address denier)
-    {
-        uint256 bit = Bits.lowest(denied);
-        owner = _noiseOwner(plan, bit / plan.members);
-        denier = plan.committee[bit % plan.members];
-    }
-
-    /// @dev `place` counts noise candidates by member and candidate.
-    function _noiseOwner(Plan storage plan, uint256 place) internal view returns (address) {
-        return plan.committee[place / plan.candidates];
     }
 }

@@ -16,18 +16,21 @@ interface IStudyRegistry {
         bytes32 lineage;
     }
 
-    /// @notice Seconds that each awaited step may take; names are the steps' actions.
+    /// @notice Seconds that each awaited step may take; names are the steps' actions. An action that a
+    /// round waits for more than once (deliver, reveal, confirm) has the same window each time.
     struct Windows {
         uint32 announce;
         uint32 open;
         uint32 report;
         uint32 deliver;
+        uint32 answer;
         uint32 reveal;
         uint32 commitFile;
-        uint32 confirmFiles;
+        uint32 confirm;
         uint32 judge;
         uint32 commitSum;
         uint32 publish;
+        uint32 openNoise;
         uint32 attest;
     }
 
@@ -36,8 +39,16 @@ interface IStudyRegistry {
         uint8 mode;
         /// @dev h: members whose noise alone must give the privacy claimed, 1..m-1.
         uint8 honest;
-        /// @dev M: noise candidates per member. 1 for now.
+        /// @dev M: noise candidates per member: 2, 4 or 8. All but one are opened in each round.
         uint8 noiseCandidates;
+        /// @dev a_max: accusations that each site has, and unattributed aborts that pause the study.
+        uint8 accusations;
+        /// @dev c: sites assumed corrupt together with the whole committee. Nothing is decided by
+        /// these alone (see IRounds.finalise).
+        uint8 corruptSites;
+        /// @dev Whether a round is final only with the word of every accepted site ("all"), or with
+        /// that of a majority ("quorum").
+        bool everySite;
         /// @dev Rounds that may become final.
         uint32 rounds;
         /// @dev Rounds that may abort before the study stops.

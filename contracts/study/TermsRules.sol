@@ -25,11 +25,13 @@ library TermsRules {
         _require(terms.mode == 0, "mode");
         _require(members >= MIN_MEMBERS && members <= MAX_MEMBERS, "committee");
         _require(terms.honest >= 1 && terms.honest < members, "honest");
-        _require(terms.noiseCandidates == 1, "noiseCandidates");
+        _require(_isCandidates(terms.noiseCandidates), "noiseCandidates");
+        _require(terms.accusations >= 1, "accusations");
         _require(terms.rounds >= 1 && terms.rounds <= MAX_ROUNDS, "rounds");
         _require(terms.maxAborts <= MAX_ABORTS, "maxAborts");
         _require(sites >= 1 && sites <= MAX_SITES, "sites");
         _require(terms.minSites >= 1 && terms.minSites <= sites, "minSites");
+        _require(terms.corruptSites < terms.minSites, "corruptSites");
         _require(terms.clip >= 1, "clip");
         _require(terms.noiseVariance >= MIN_VARIANCE, "noiseVariance");
         _checkWindows(terms.windows);
@@ -41,12 +43,14 @@ library TermsRules {
         _checkWindow(windows.open, "windows.open");
         _checkWindow(windows.report, "windows.report");
         _checkWindow(windows.deliver, "windows.deliver");
+        _checkWindow(windows.answer, "windows.answer");
         _checkWindow(windows.reveal, "windows.reveal");
         _checkWindow(windows.commitFile, "windows.commitFile");
-        _checkWindow(windows.confirmFiles, "windows.confirmFiles");
+        _checkWindow(windows.confirm, "windows.confirm");
         _checkWindow(windows.judge, "windows.judge");
         _checkWindow(windows.commitSum, "windows.commitSum");
         _checkWindow(windows.publish, "windows.publish");
+        _checkWindow(windows.openNoise, "windows.openNoise");
         _checkWindow(windows.attest, "windows.attest");
     }
 
@@ -60,6 +64,11 @@ library TermsRules {
             _require(price <= type(uint64).max, "price");
         }
         _require(terms.minWeight >= 1 && terms.minWeight <= total, "minWeight");
+    }
+
+    /// @dev A power of two: the pick is an unbiased remainder.
+    function _isCandidates(uint8 candidates) private pure returns (bool) {
+        return candidates == 2 || candidates == 4 || candidates == 8;
     }
 
     function _checkWindow(uint32 window, bytes32 field) private pure {

@@ -2,10 +2,13 @@
 
 ``world`` is a deployed chain with members, dataset versions, budgets and one active study; after
 each test it is what it was. ``world.reach(state)`` brings the study's first round into a state.
+
+It is longer than 500 lines because fixtures have to lie beside the tests that use them, and the
+play of a round is one story: each step rests on the one before.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,12 +56,28 @@ PATH = [
     "Judged",
     "Settled",
     "Summed",
+    "Challenged",
     "Published",
+    "Held",
+    "Picked",
+    "Opened",
     "Final",
 ]
+"""The states of a round in which everybody is honest."""
+ASIDE = {
+    "Contested": "Closed",
+    "Answered": "Contested",
+    "Aborted": "Announcing",
+    "Rejected": "Judged",
+}
+"""What else a round can get into, and from where. Rejected is Aborted, because of noise."""
+CANDIDATES = 2
 WEIGHTS = {"s1": 3, "s2": 1, "s3": 1, "s4": 2, "s5": 1}
 
 
+SUMMED, HELD = 12, 15
+PUBLICATION = 1
+NO_EVIDENCE = bytes(32)
 _NAMES: dict[Address, str] = {}
 
 
@@ -77,7 +96,7 @@ def digest(text: str | bytes) -> bytes:
 
 def all_windows(seconds: int) -> structs.Windows:
     """The same window for every step."""
-    return structs.Windows(*[seconds] * 11)
+    return structs.Windows(*[seconds] * len(fields(structs.Windows)))
 
 
 @dataclass(frozen=True)
@@ -92,9 +111,12 @@ class Snapshot:
 class World:
     """A ledger, its accounts by name, and shorthands to talk to it."""
 
-    def __init__(self, ledger: DevelopmentLedger, deployment: Deployment) -> None:
+    def __init__(
+        self, ledger: DevelopmentLedger, deployment: Deployment, members: tuple[str, ...]
+    ) -> None:
         self.ledger = ledger
         self.deployment = deployment
+        self.members = members
         self.versions: dict[str, bytes] = {}
         self.study = b""
         self.terms = self.make_terms()
@@ -163,7 +185,10 @@ class World:
         usual = structs.OnChainTerms(
             mode=0,
             honest=1,
-            noise_candidates=1,
+            noise_candidates=CANDIDATES,
+            accusations=2,
+            corrupt_sites=0,
+            every_site=False,
             rounds=2,
             max_aborts=1,
             min_sites=3,
@@ -185,8 +210,8 @@ class World:
 
     def agree(self, study: bytes, terms: structs.OnChainTerms) -> None:
         """Let the holders approve and grant, and then members until the study is active."""
-        holders = [name for name in MEMBERS if account(name).address in _accounts(terms)]
-        others = [name for name in MEMBERS if name not in holders]
+        holders = [name for name in self.members if account(name).address in _accounts(terms)]
+        others = [name for name in self.members if name not in holders]
         for name in holders + others:
             if not self.ask(study_registry.is_active(study)):
                 self.send(name, study_registry.approve(study))
@@ -195,7 +220,7 @@ class World:
 
     def start(self, label: str = "terms", **changes: Any) -> "Play":
         """An active study of its own, with these changes to the terms, and its first round."""
-        terms = self.make_terms(**changes)
+        terms = replace(self.terms, **changes)
         study = self.propose(terms, label)
         self.agree(study, terms)
         return Play(self, study, terms, 1)
@@ -210,8 +235,7 @@ class World:
         if not self._stages:
             self._stages["Absent"] = self.snapshot()
         if state not in self._stages:
-            before = "Announcing" if state == "Aborted" else PATH[PATH.index(state) - 1]
-            self.reach(before).step_to(state)
+            self.reach(ASIDE.get(state) or PATH[PATH.index(state) - 1]).step_to(state)
             self._stages[state] = self.snapshot()
         self.restore(self._stages[state])
         return self.play
@@ -262,6 +286,27 @@ class Play:
         """The sites' lineages, in order."""
         return [site.lineage for site in self.terms.sites]
 
+    @property
+    def progress(self) -> rounds.ProgressOfResult:
+        """How far the study is."""
+        found: rounds.ProgressOfResult = self.world.ask(rounds.progress_of(self.study))
+        return found
+
+    @property
+    def noise(self) -> int:
+        """The places of all noise."""
+        count = len(self.committee) * self.terms.noise_candidates
+        return ((1 << count) - 1) << len(self.sites)
+
+    def place(self, owner: str, candidate: int = 0) -> int:
+        """The bit of one noise candidate."""
+        candidates = self.terms.noise_candidates
+        return 1 << len(self.sites) + self.committee.index(owner) * candidates + candidate
+
+    def seeds(self, name: str, count: int) -> tuple[bytes, ...]:
+        """As many seeds of a member's noise."""
+        return tuple(digest(f"seed {c} of {name} in {self.round}") for c in range(count))
+
     def reserved(self) -> int:
         """What is reserved on all lineages of the study."""
         asked = (privacy_ledger.account_of(lineage) for lineage in self.lineages)
@@ -290,25 +335,40 @@ class Play:
 
     def call(self, action: str, name: str, argument: Any = None) -> Call[Any]:
         """What ``name`` would call for this action, honestly unless told what to post."""
-        places = len(self.sites) + len(self.committee)
+        places = len(self.sites) + len(self.committee) * self.terms.noise_candidates
+        candidates = self.terms.noise_candidates
         usual: dict[str, Callable[[], tuple[Any, ...]]] = {
             "announce": lambda: (self.key(name, 3), digest(f"hpke {name}")),
             "report": lambda: (digest(f"report {name}"),),
             "report_noise": lambda: (digest(f"noise {name}"),),
             "deliver": lambda: (self.view.present,),
-            "reveal": lambda: (self.key(name, 2),),
+            "answer": lambda: (digest(f"answer {name}"),),
+            "reveal": lambda: (self.key(name, self.level),),
             "commit_file": lambda: (digest(f"file {name}"),),
-            "confirm_files": lambda: ((1 << len(self.committee)) - 1,),
+            "confirm": lambda: ((1 << len(self.committee)) - 1,),
             "judge": lambda: (
                 bytes(0 if self.view.delivered >> p & 1 else 1 for p in range(places)),
             ),
             "commit_sum": lambda: (digest(f"sum {name}"),),
             "publish": lambda: (digest(f"publication {name}"),),
-            "attest": lambda: (self.model,),
+            "open_noise": lambda: (self.seeds(name, candidates - 1),),
+            "attest": lambda: (self.model, True),
+            "accuse": lambda: (PUBLICATION, account(self.committee[0]).address, NO_EVIDENCE),
+            "review": lambda: (True,),
+            "defend": lambda: (self.seeds(name, candidates),),
         }
         values = usual.get(action, tuple)() if argument is None else (argument,)
+        if action == "attest" and isinstance(argument, bytes):
+            values = (argument, True)
+        elif action in ("attest", "accuse") and argument is not None:
+            values = argument
         made: Call[Any] = getattr(rounds, action)(self.study, self.round, *values)
         return made
+
+    @property
+    def level(self) -> int:
+        """Of the key that the round waits for now."""
+        return {SUMMED: 1, HELD: 0}.get(self.state, 2)
 
     def do(self, action: str, name: str, argument: Any = None) -> list[Event]:
         """Post it; the events."""
@@ -332,8 +392,26 @@ class Play:
         return self.all_do("report_noise")
 
     def vote(self) -> list[Event]:
-        """Members and sites attest; the last events."""
-        return [self.do("attest", name)[-1] for name in [*self.committee, *self.sites]]
+        """Members and sites attest, the last site without having checked its tags; the events."""
+        last = self.sites[-1]
+        voters = [*self.committee, *self.sites]
+        return [self.do("attest", name, (self.model, name != last))[-1] for name in voters]
+
+    def rejecting(self, *owners: str) -> bytes:
+        """A verdict that takes every site, and not the first noise of these members."""
+        candidates = self.terms.noise_candidates
+        codes = [0] * (len(self.sites) + len(self.committee) * candidates)
+        for name in owners:
+            codes[len(self.sites) + self.committee.index(name) * candidates] = 5
+        return bytes(codes)
+
+    def contest(self) -> None:
+        """The last member denies the first noise candidate of each of the others."""
+        *owners, denier = self.committee
+        for name in owners:
+            self.do("deliver", name)
+        denied = sum(self.place(name) for name in owners)
+        self.do("deliver", denier, self.view.present & ~denied)
 
     def step_to(self, state: str) -> None:
         """From the state before it, with everybody honest; Aborted by a missed announcement."""
@@ -343,13 +421,20 @@ class Play:
             "Announced": lambda: [self.do("announce", name) for name in committee[1:]],
             "Open": lambda: self.do("open", "nobody"),
             "Closed": lambda: [self.report(), self.do("close", "nobody")],
+            "Contested": self.contest,
+            "Answered": lambda: [self.do("answer", name) for name in committee[:-1]],
             "Delivered": lambda: self.all_do("deliver"),
             "Keyed": lambda: self.all_do("reveal"),
             "Committed": lambda: self.all_do("commit_file"),
-            "Judged": lambda: self.all_do("confirm_files"),
+            "Judged": lambda: self.all_do("confirm"),
+            "Rejected": lambda: self.all_do("judge", self.rejecting(*committee)),
             "Settled": lambda: self.all_do("judge"),
             "Summed": lambda: self.all_do("commit_sum"),
+            "Challenged": lambda: self.all_do("reveal"),
             "Published": lambda: self.all_do("publish"),
+            "Held": lambda: self.all_do("confirm"),
+            "Picked": lambda: self.all_do("reveal"),
+            "Opened": lambda: self.all_do("open_noise"),
             "Final": lambda: [self.vote(), self.do("finalise", "nobody")],
             "Aborted": lambda: [world.ledger.advance(WINDOW + 1), self.do("expire", "nobody")],
         }
@@ -357,11 +442,10 @@ class Play:
 
     def bring_to(self, state: str) -> None:
         """From Absent to this state, with everybody honest."""
-        last = 2 if state == "Aborted" else PATH.index(state) + 1
-        for step in PATH[1:last]:
-            self.step_to(step)
-        if state == "Aborted":
-            self.step_to(state)
+        if state == "Absent":
+            return
+        self.bring_to(ASIDE.get(state) or PATH[PATH.index(state) - 1])
+        self.step_to(state)
 
 
 def _found(roles: dict[str, int]) -> World:
@@ -370,7 +454,7 @@ def _found(roles: dict[str, int]) -> World:
     members = [
         Member(account(name).address, role, digest(f"label {name}")) for name, role in roles.items()
     ]
-    world = World(ledger, deploy_all(ledger, account("deployer"), members))
+    world = World(ledger, deploy_all(ledger, account("deployer"), members), tuple(roles))
     for name in [name for name, role in roles.items() if role == SITE]:
         call = dataset_registry.register(digest(f"root {name}"), 100, bytes(32))
         (event,) = world.events(name, call)
@@ -412,6 +496,27 @@ def crowd() -> Iterator[World]:
         min_sites=64,
         min_weight=64,
         windows=all_windows(100 * WINDOW),
+    )
+    with world.ledger:
+        yield world
+
+
+@pytest.fixture
+def found() -> Callable[[], World]:
+    """Makes a world like ``world``, on a chain of its own, of the artefacts as they are then."""
+    return _prepare
+
+
+@pytest.fixture
+def council() -> Iterator[World]:
+    """A consortium of one site and five members, on a chain of its own, without a study."""
+    members = [f"a{j}" for j in range(1, 6)]
+    world = _found({"s1": SITE, **dict.fromkeys(members, AGGREGATOR)})
+    world.terms = world.make_terms(
+        committee=tuple(account(name).address for name in members),
+        sites=(world.site("s1"),),
+        min_sites=1,
+        min_weight=1,
     )
     with world.ledger:
         yield world

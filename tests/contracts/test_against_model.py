@@ -28,17 +28,21 @@ from troth.ledger.bindings import consortium, dataset_registry, privacy_ledger, 
 from troth.ledger.bindings import rounds as r
 from troth.round.machine import Emitted
 from troth.round.transcript import RoundId, key_chain
-from troth.round.transitions import State, table
+from troth.round.transitions import Fault, State, table
 
 NAMES = ("s1", "s2", "s3", "s4", "s5", "a1", "a2", "a3", "u1", "stranger")
 COMMITTEE = ("a1", "a2")
 SITES = NAMES[:5]
-BUDGET_FOR_ROUNDS = 3
-
+PLACES = len(SITES) + 2 * len(COMMITTEE)
+FIRST_NOISE = 1 << len(SITES)
+VOTERS = SITES + COMMITTEE
+QUORUM_AND_ONE = ("s1", "s2", "s3", "s4", "u1", "a3")
 FIELDS = (
     "mode",
     "honest",
     "noise_candidates",
+    "accusations",
+    "corrupt_sites",
     "rounds",
     "min_sites",
     "min_weight",
@@ -106,6 +110,7 @@ class Contracts(RuleBasedStateMachine):
         self.studies = [self.world.study, self.second]
         self.terms = self.world.terms
         self.versions = dict(self.world.versions)
+        self.committee = COMMITTEE
 
     # What both sides are asked
 
@@ -142,7 +147,7 @@ class Contracts(RuleBasedStateMachine):
             self.world.ledger.chain_id, self.world.addresses["Rounds"], self.studies[0], self.number
         )
         secret = self.digest(f"key of {name} in {self.number}")
-        return key_chain(where, self.account(name).address, secret)[level - 1]
+        return key_chain(where, self.account(name).address, secret)[level]
 
     def act(self, name, action, *values, number=None):
         call = getattr(r, action)(self.studies[0], number or self.number, *values)
@@ -150,21 +155,57 @@ class Contracts(RuleBasedStateMachine):
 
     # What several do in a row, so that chance gets as far as the ends of a step
 
-    @rule(drops=st.lists(st.sampled_from([0, 0, 1, 2, 32, 64, 96, 127]), min_size=2, max_size=2))
+    @rule(
+        drops=st.lists(st.sampled_from([0, 0, 1, 2, 32, 64, 128, 256, 511]), min_size=2, max_size=2)
+    )
     def everybody_delivers(self, drops):
         present = self.record.present if self.record else 0
         for name, drop in zip(COMMITTEE, drops, strict=True):
             self.act(name, "deliver", present & ~drop)
 
     @rule(
-        codes=st.lists(st.sampled_from([0, 0, 0, 3, 5, 8]), min_size=7, max_size=7),
+        codes=st.lists(st.sampled_from([0, 0, 0, 3, 5, 8]), min_size=PLACES, max_size=PLACES),
         differ=st.booleans(),
     )
     def everybody_judges(self, codes, differ):
         for name in COMMITTEE:
             self.act(name, "judge", bytes(codes))
             if differ:
-                codes = [0] * 7
+                codes = [0] * PLACES
+
+    @rule(names=st.permutations(COMMITTEE), fetched=st.lists(st.integers(0, 3), min_size=2))
+    def everybody_confirms(self, names, fetched):
+        for name, bitmap in zip(names, fetched, strict=False):
+            self.act(name, "confirm", bitmap | 1 << COMMITTEE.index(name))
+
+    @rule(
+        faults=st.lists(st.integers(0, 7), max_size=7),
+        party=names,
+        attested=st.booleans(),
+    )
+    def some_accuse(self, faults, party, attested):
+        for name, fault in zip(VOTERS, faults, strict=False):
+            if attested:
+                self.attest(name)
+            self.act(name, "accuse", fault, self.account(party).address, bytes(32))
+        self.wait_out("finalise")
+
+    @rule(restored=st.sampled_from([0, 1, 31, 32]), voters=st.permutations(NAMES))
+    def members_resume(self, restored, voters):
+        for name in voters[:6]:
+            self.send(name, r.resume(self.studies[0], restored))
+
+    @rule(name=names, count=st.integers(0, 3), action=st.sampled_from(["open_noise", "defend"]))
+    def seeds(self, name, count, action):
+        number = max(1, self.number - (action == "defend"))
+        self.act(name, action, self.some_seeds(count), number=number)
+
+    def some_seeds(self, count):
+        return tuple(self.digest(f"seed {index % 2}") for index in range(count))
+
+    @rule(name=names, right=st.booleans(), back=st.integers(0, 2))
+    def review(self, name, right, back):
+        self.act(name, "review", right, number=max(1, self.number - back))
 
     @rule(
         voters=st.permutations(SITES + COMMITTEE),
@@ -173,9 +214,8 @@ class Contracts(RuleBasedStateMachine):
     )
     def some_attest(self, voters, count, others):
         for position, name in enumerate(voters[:count]):
-            self.act(name, "attest", self.digest(f"model {position < others}"))
-        self.world.ledger.advance(61)
-        self.act("stranger", "finalise")
+            self.act(name, "attest", self.digest(f"model {position < others}"), position % 2 == 0)
+        self.wait_out("finalise")
 
     @rule(expelled=st.sampled_from([*SITES, *COMMITTEE]))
     def expel(self, expelled):
@@ -191,23 +231,58 @@ class Contracts(RuleBasedStateMachine):
         for name in [name for name in NAMES[:7] if name != demoted][:5]:
             self.send(name, consortium.vote_admission(address, 8, bytes(32)))
 
-    def one_site_is_left(self, voters):
-        """A study that asks for one site, and gets one: who decides what follows?"""
-        terms = replace(self.terms, min_sites=1, min_weight=1)
-        receipt = self.send("a1", study_registry.propose(self.digest("one site"), terms))
+    def another_study(self, committee=COMMITTEE, **changes):
+        """An active study with other terms, which is played on with."""
+        self.committee = committee
+        members = tuple(self.account(name).address for name in committee)
+        terms = replace(self.terms, committee=members, **changes)
+        receipt = self.send("a1", study_registry.propose(self.digest("another"), terms))
         study = receipt.events[0].event.study_id
         for name in NAMES[:9]:
             self.send(name, study_registry.approve(study))
         for name in SITES:
             self.send(name, dataset_registry.grant(self.versions[name], study))
         self.studies.insert(0, study)
+
+    def one_site_is_left(self, voters):
+        """A study that asks for one site, and gets one: who decides what follows?"""
+        self.another_study(min_sites=1, min_weight=1)
         self.honest_steps_to(State.JUDGED)
-        self.everybody_judges([0, 5, 5, 5, 5, 0, 0], differ=False)
-        self.honest_steps_to(State.PUBLISHED)
+        self.everybody_judges([0, 5, 5, 5, 5, 0, 0, 0, 0], differ=False)
+        self.honest_steps_to(State.OPENED)
         for name in voters:
-            self.act(name, "attest", self.digest("model"))
+            self.attest(name)
+        self.wait_out("finalise")
+
+    def disputes(self, names, resume=None, **changes):
+        """A study that one dispute pauses, and perhaps is let go on."""
+        self.another_study(accusations=1, max_aborts=9, **changes)
+        self.honest_steps_to(State.OPENED)
+        for name in names:
+            self.act(name, "accuse", Fault.OWN_TAG, self.account("a1").address, bytes(32))
+        self.wait_out("finalise")
+        if resume is not None:
+            self.members_resume(resume, QUORUM_AND_ONE)
+        self.honest_steps(4)
+
+    def attest(self, name):
+        """Only s5 has not checked its tags."""
+        self.act(name, "attest", self.digest("model"), name != "s5")
+
+    def wait_out(self, action):
         self.world.ledger.advance(61)
-        self.act("stranger", "finalise")
+        self.act("stranger", action)
+
+    def unserved(self, state, *fetched):
+        """Three members say whose blob they could not fetch."""
+        self.another_study(("a1", "a2", "a3"))
+        self.honest_steps_to(state)
+        for name, bitmap in zip(self.committee, fetched, strict=True):
+            self.act(name, "confirm", bitmap)
+
+    def finished(self):
+        self.honest_steps_to(State.OPENED)
+        self.honest_step()
 
     @rule(of=st.sampled_from(SITES), fresh=st.booleans())
     def register_again(self, of, fresh):
@@ -248,13 +323,13 @@ class Contracts(RuleBasedStateMachine):
             self.honest_step()
 
     def honest_step(self):
-        full = (1 << len(COMMITTEE)) - 1
+        full = (1 << len(self.committee)) - 1
         record = self.record
         present = record.present if record else 0
         codes = (
             bytes(
                 1 if not present >> place & 1 else 0 if record.delivered >> place & 1 else 2
-                for place in range(len(SITES) + len(COMMITTEE))
+                for place in range(len(SITES) + 2 * len(self.committee))
             )
             if record
             else b""
@@ -265,15 +340,21 @@ class Contracts(RuleBasedStateMachine):
             State.CLOSED: ("deliver", lambda _: (present,)),
             State.DELIVERED: ("reveal", lambda n: (self.key(n, 2),)),
             State.KEYED: ("commit_file", lambda n: (self.digest(f"file {n}"),)),
-            State.COMMITTED: ("confirm_files", lambda _: (full,)),
+            State.COMMITTED: ("confirm", lambda _: (full,)),
             State.JUDGED: ("judge", lambda _: (codes,)),
             State.SETTLED: ("commit_sum", lambda n: (self.digest(f"sum {n}"),)),
-            State.SUMMED: ("publish", lambda n: (self.digest(f"published {n}"),)),
+            State.SUMMED: ("reveal", lambda n: (self.key(n, 1),)),
+            State.CHALLENGED: ("publish", lambda n: (self.digest(f"published {n}"),)),
+            State.PUBLISHED: ("confirm", lambda _: (full,)),
+            State.HELD: ("reveal", lambda n: (self.key(n, 0),)),
+            State.PICKED: ("open_noise", lambda _: (self.some_seeds(1),)),
+            State.CONTESTED: ("answer", lambda n: (self.digest(f"answer {n}"),)),
+            State.ANSWERED: ("deliver", lambda _: (present,)),
         }
         state = self.state
         if state in posts:
             action, values = posts[state]
-            for name in COMMITTEE:
+            for name in self.committee:
                 if self.state is state or state is State.ABSENT:
                     self.act(name, action, *values(name))
         elif state is State.ANNOUNCED:
@@ -281,19 +362,19 @@ class Contracts(RuleBasedStateMachine):
         elif state is State.OPEN:
             for name in SITES:
                 self.act(name, "report", self.digest(f"report {name}"))
-            for name in COMMITTEE:
+            for name in self.committee:
                 self.act(name, "report_noise", self.digest(f"noise {name}"))
             self.act("u1", "close")
-        elif state is State.PUBLISHED:
-            for name in SITES + COMMITTEE:
-                self.act(name, "attest", self.digest("model"))
+        elif state is State.OPENED:
+            for name in VOTERS:
+                self.attest(name)
             self.act("stranger", "finalise")
 
     # The round, as anybody might disturb it
 
     @rule(
         name=names,
-        action=st.sampled_from(["announce", "report", "report_noise", "reveal", "attest"]),
+        action=st.sampled_from(["announce", "report", "report_noise", "reveal", "answer"]),
         zero=st.integers(0, 9),
         other=st.booleans(),
     )
@@ -302,7 +383,7 @@ class Contracts(RuleBasedStateMachine):
         if action == "announce":
             self.act(name, action, value, bytes(32) if zero == 1 else self.digest(name))
         elif action == "reveal" and zero > 3:
-            self.act(name, action, self.key(name, 2))
+            self.act(name, action, self.key(name, zero % 3))
         else:
             self.act(name, action, value)
 
@@ -312,28 +393,29 @@ class Contracts(RuleBasedStateMachine):
         zero=st.integers(0, 5),
     )
     def commit(self, name, action, zero):
-        self.act(name, action, self.digest(f"other {zero}") if zero else bytes(32))
+        value = self.digest(f"other {zero}") if zero else bytes(32)
+        self.act(name, action, value, *([zero % 2 == 0] if action == "attest" else []))
 
     @rule(name=names, action=st.sampled_from(["open", "close", "finalise", "expire"]))
     def push(self, name, action):
         self.act(name, action)
 
-    @rule(name=names, drop=st.integers(0, 127), extra=st.integers(0, 4))
+    @rule(name=names, drop=st.integers(0, 511), extra=st.integers(0, 4))
     def deliver(self, name, drop, extra):
         present = self.record.present if self.record else 0
-        self.act(name, "deliver", present & ~drop | (1 << 7 if extra == 0 else 0))
+        self.act(name, "deliver", present & ~drop | (1 << PLACES if extra == 0 else 0))
 
     @rule(name=names, fetched=st.integers(0, 7))
     def confirm(self, name, fetched):
-        self.act(name, "confirm_files", fetched)
+        self.act(name, "confirm", fetched)
 
-    @rule(name=names, codes=st.binary(min_size=6, max_size=8), low=st.integers(2, 10))
+    @rule(name=names, codes=st.binary(min_size=8, max_size=10), low=st.integers(2, 10))
     def judge(self, name, codes, low):
         self.act(name, "judge", bytes(code % low for code in codes))
 
     @rule(
         name=names,
-        number=st.sampled_from([1, 2, 3, 7]),
+        number=st.sampled_from([0, 1, 2, 3, 7]),
         action=st.sampled_from([row.action for row in table().rows if row.by == "anyone"]),
     )
     def another_round(self, name, number, action):
@@ -470,6 +552,11 @@ def bound(world, account, digest):
         run.honest_step()
         if run.number == 2:
             break
+    run.begin(State.CLOSED)
+    run.everybody_delivers([0, FIRST_NOISE])
+    for state in (State.CONTESTED, State.ANSWERED):
+        machine.stages[state] = (world.snapshot(), copy.deepcopy(run.model))
+        run.honest_step()
     return machine
 
 
@@ -509,32 +596,90 @@ def test_a_whole_round_is_the_same(machine):
         ("OPEN", lambda run: run.second_study_opens(50_000_000), "BudgetExceeded"),
         ("ANNOUNCED", lambda run: run.second_study_opens(50_000_000), "Moved"),
         # Three of seven voters are no majority, four are.
-        ("PUBLISHED", lambda run: run.some_attest([*SITES, *COMMITTEE], 3, 0), "RoundAborted"),
-        ("PUBLISHED", lambda run: run.some_attest([*SITES, *COMMITTEE], 4, 0), "Finalised"),
-        ("PUBLISHED", lambda run: run.some_attest([*SITES, *COMMITTEE], 7, 4), "Finalised"),
-        ("PUBLISHED", lambda run: run.some_attest([*SITES, *COMMITTEE], 6, 3), "RoundAborted"),
+        ("OPENED", lambda run: run.some_attest(VOTERS, 3, 0), "RoundAborted"),
+        ("OPENED", lambda run: run.some_attest(VOTERS, 4, 0), "Finalised"),
+        ("OPENED", lambda run: run.some_attest(VOTERS, 7, 4), "Finalised"),
+        ("OPENED", lambda run: run.some_attest(VOTERS, 6, 3), "RoundAborted"),
+        # Accusations: enough equal ones, too few, of other faults, and none that counts.
+        ("OPENED", lambda run: run.some_accuse([1] * 4, "a1", attested=True), "RoundAborted"),
+        ("OPENED", lambda run: run.some_accuse([1] * 3, "a2", attested=True), "RoundAborted"),
+        ("OPENED", lambda run: run.some_accuse([1, 2, 3, 4], "a2", attested=False), "RoundAborted"),
+        ("OPENED", lambda run: run.some_accuse([5] * 7, "s2", attested=True), "RoundAborted"),
+        ("OPENED", lambda run: run.some_accuse([5] * 2, "s5", attested=True), "RoundAborted"),
+        ("OPENED", lambda run: run.some_accuse([6] * 7, "a1", attested=False), "WrongFault"),
+        ("OPENED", lambda run: run.some_accuse([0, 7, 1], "s1", attested=True), "NotCommittee"),
+        ("OPENED", lambda run: run.some_accuse([5, 5], "u1", attested=True), "NotVoter"),
+        (
+            "ABSENT",
+            lambda run: (
+                run.another_study(every_site=True),
+                run.honest_steps_to(State.OPENED),
+                run.some_attest(VOTERS[::-1], 6, 0),
+            ),
+            "RoundAborted",
+        ),
+        # A pause, its end, and who stays out after it.
+        ("ABSENT", lambda run: run.disputes(["s1", "s2"]), "StudyPaused"),
+        ("ABSENT", lambda run: run.disputes(["s1", "s2"], resume=0), "Opened"),
+        ("ABSENT", lambda run: run.disputes(["s1", "s2"], resume=31), "Opened"),
+        (
+            "ABSENT",
+            lambda run: run.disputes(["s2", "s3", "s4"], resume=1, every_site=True),
+            "QuorumUnreachable",
+        ),
+        ("HELD", lambda run: (run.wait_out("expire"), run.honest_step()), "StudyOver"),
+        ("PICKED", lambda run: (run.wait_out("expire"), run.honest_step()), "StudyOver"),
+        # What past rounds still take.
+        ("OPENED", lambda run: (run.finished(), run.review("s5", right=True, back=1)), "Reviewed"),
+        (
+            "JUDGED",
+            lambda run: (
+                run.everybody_judges([0] * 7 + [5, 5], differ=False),
+                run.seeds("a1", 2, "defend"),
+                run.seeds("a2", 2, "defend"),
+            ),
+            "NoiseDefended",
+        ),
+        # Who is named when blobs are missing.
+        ("ABSENT", lambda run: run.unserved(State.COMMITTED, 5, 7, 5), "RoundAborted"),
+        ("ABSENT", lambda run: run.unserved(State.PUBLISHED, 5, 7, 7), "RoundAborted"),
+        ("ABSENT", lambda run: run.unserved(State.PUBLISHED, 1, 2, 4), "RoundAborted"),
         # Both candidates denied by both members: the first owner, its first denier.
-        ("CLOSED", lambda run: run.everybody_delivers([64, 96]), "RoundAborted"),
-        ("CLOSED", lambda run: run.everybody_delivers([96, 32]), "RoundAborted"),
+        ("CLOSED", lambda run: run.everybody_delivers([64, 96]), "Moved"),
+        ("ANSWERED", lambda run: run.everybody_delivers([64, 288]), "RoundAborted"),
+        ("ANSWERED", lambda run: run.everybody_delivers([256, 128]), "RoundAborted"),
+        ("ANSWERED", lambda run: run.everybody_delivers([1, 2]), "DeliveryFixed"),
+        ("CONTESTED", lambda run: run.wait_out("expire"), "RoundAborted"),
         ("CLOSED", lambda run: run.everybody_delivers([1, 2]), "DeliveryFixed"),
         (
             "JUDGED",
-            lambda run: run.everybody_judges([0, 0, 0, 0, 0, 0, 5], differ=False),
+            lambda run: run.everybody_judges([0] * 8 + [5], differ=False),
             "RoundAborted",
         ),
         (
             "JUDGED",
-            lambda run: run.everybody_judges([5, 5, 5, 0, 0, 0, 0], differ=False),
+            lambda run: run.everybody_judges([5, 5, 5, 0, 0, 0, 0, 0, 0], differ=False),
             "RoundAborted",
         ),
         (
             "JUDGED",
-            lambda run: run.everybody_judges([0, 5, 0, 0, 0, 0, 0], differ=False),
+            lambda run: run.everybody_judges([0, 5, 0, 0, 0, 0, 0, 0, 0], differ=False),
             "AcceptedFixed",
         ),
         (
             "JUDGED",
-            lambda run: run.everybody_judges([0, 5, 0, 0, 0, 0, 0], differ=True),
+            lambda run: run.everybody_judges([0, 5, 0, 0, 0, 0, 0, 0, 0], differ=True),
+            "RoundAborted",
+        ),
+        # Whoever could not post did not withhold.
+        ("OPEN", lambda run: (run.demote("a1"), run.wait_out("close")), "RoundAborted"),
+        (
+            "ABSENT",
+            lambda run: (
+                run.act("a1", "announce", run.key("a1", 3), run.digest("hpke")),
+                run.expel("s5"),
+                run.wait_out("expire"),
+            ),
             "RoundAborted",
         ),
         # Whoever left takes no part in rounds that open later.

@@ -87,7 +87,19 @@ def test_a_verdict_is_encoded_in_one_way(world, account, variant):
     assert send(world, account, "a1", to, data).status == 1
 
 
-@pytest.mark.parametrize("end", [-1, -25])
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("state", "action"), [("Picked", "open_noise"), ("Rejected", "defend")], ids=str
+)
+def test_seeds_are_encoded_in_one_way(world, account, state, action, variant):
+    play, to = world.reach(state), world.addresses["Rounds"]
+    data = play.call(action, "a1").encode()
+    odd = variants(data, 4 + 64)[variant]
+    assert refused(world, account, "a1", to, odd) == ("NonCanonicalCalldata",)
+    assert send(world, account, "a1", to, data).status == 1
+
+
+@pytest.mark.parametrize("end", [-1, -23])
 def test_a_verdicts_padding_is_there_and_zero(world, account, end):
     play, to = world.reach("Judged"), world.addresses["Rounds"]
     data = play.call("judge", "a1").encode()

@@ -14,6 +14,7 @@ from troth.ledger.bindings import (
     consortium,
     dataset_registry,
     privacy_ledger,
+    rounds,
     study_registry,
 )
 from troth.ledger.deploy import ORDER
@@ -31,14 +32,18 @@ ACTIONS = (
     "deliver",
     "reveal",
     "commit_file",
-    "confirm_files",
+    "confirm",
     "judge",
     "commit_sum",
+    "reveal",
     "publish",
+    "confirm",
+    "reveal",
+    "open_noise",
     "attest",
     "finalise",
 )
-"""Of a whole round, in order."""
+"""Of a whole round, in order, some more than once."""
 REPORTS = ("report", "report: noise list of a member")
 
 
@@ -95,12 +100,16 @@ def one_round(world: Any) -> dict[str, Receipt | int]:
     note("close: 5 sites", "close", "nobody")
     for label, action in {
         "deliver": "deliver",
-        "reveal": "reveal",
+        "reveal h2": "reveal",
         "commit a file": "commit_file",
-        "confirm files": "confirm_files",
+        "confirm files": "confirm",
         "judge": "judge",
         "commit a sum": "commit_sum",
+        "reveal h": "reveal",
         "publish": "publish",
+        "confirm publications": "confirm",
+        "reveal k": "reveal",
+        "open noise": "open_noise",
     }.items():
         note(f"{label}: first", action, "a1")
         note(f"{label}: last", action, "a2")
@@ -108,13 +117,17 @@ def one_round(world: Any) -> dict[str, Receipt | int]:
     note("attest: site", "attest", "s1")
     for name in ("a2", "s2"):
         play.do("attest", name)
+    note("accuse: site", "accuse", "s3")
+    note("accuse: member that attested", "accuse", "a2")
+    note("attest: site that decides", "attest", "s4")
     world.pass_deadline()
     note("finalise", "finalise", "nobody")
+    note("review", "review", "s5")
     return found
 
 
 def aborts(world: Any) -> dict[str, Receipt | int]:
-    """Ends without a model."""
+    """Ends without a model, and what may prevent them or follow."""
     play = world.reach("Aborted").following
     first = world.send("a1", play.call("announce", "a1"))
     play = world.reach("Open")
@@ -123,10 +136,26 @@ def aborts(world: Any) -> dict[str, Receipt | int]:
     play = world.reach("Delivered")
     world.pass_deadline()
     expired = world.send("nobody", play.call("expire", "nobody"))
+    play = world.reach("Closed")
+    play.do("deliver", "a1")
+    denied = play.view.present & ~play.place("a1")
+    contested = world.send("a2", play.call("deliver", "a2", denied))
+    answered = world.send("a1", play.call("answer", "a1"))
+    play = world.reach("Rejected")
+    defended = world.send("a1", play.call("defend", "a1"))
+    first_vote = world.send("s1", rounds.resume(play.study, 0b11111))
+    for name in ("s2", "s3", "s4"):
+        world.send(name, rounds.resume(play.study, 0b11111))
+    last_vote = world.send("s5", rounds.resume(play.study, 0b11111))
     return {
         "announce: first of a later round": first,
         "close: 5 sites missing, released": closed,
         "expire: released": expired,
+        "deliver: last, noise denied": contested,
+        "answer: last": answered,
+        "defend": defended,
+        "vote: first of a resumption": first_vote,
+        "vote: the one that resumes": last_vote,
     }
 
 

@@ -33,8 +33,9 @@ from troth.ledger.interface import Call
 
 SITES = ("s1", "s2", "s3")
 COMMITTEE = ("a1", "a2")
+VOTERS = (*COMMITTEE, *SITES)
 ANYBODY = (*SITES, *COMMITTEE, "a3", "stranger")
-OPEN, JUDGED, SETTLED, FINAL, ABORTED = 3, 8, 9, 12, 13
+OPEN, CLOSED, JUDGED, OPENED, FINAL, ABORTED = 3, 4, 10, 17, 18, 19
 # Who does what in which state, when everybody is honest.
 HONEST: dict[int, tuple[tuple[str, tuple[str, ...]], ...]] = {
     0: (("announce", COMMITTEE),),
@@ -42,15 +43,26 @@ HONEST: dict[int, tuple[tuple[str, tuple[str, ...]], ...]] = {
     2: (("open", ("nobody",)),),
     3: (("report", SITES), ("report_noise", COMMITTEE), ("close", ("nobody",))),
     4: (("deliver", COMMITTEE),),
-    5: (("reveal", COMMITTEE),),
-    6: (("commit_file", COMMITTEE),),
-    7: (("confirm_files", COMMITTEE),),
-    8: (("judge", COMMITTEE),),
-    9: (("commit_sum", COMMITTEE),),
-    10: (("publish", COMMITTEE),),
-    11: (("attest", (*COMMITTEE, *SITES)), ("finalise", ("nobody",))),
+    5: (("answer", COMMITTEE),),
+    6: (("deliver", COMMITTEE),),
+    7: (("reveal", COMMITTEE),),
+    8: (("commit_file", COMMITTEE),),
+    9: (("confirm", COMMITTEE),),
+    10: (("judge", COMMITTEE),),
+    11: (("commit_sum", COMMITTEE),),
+    12: (("reveal", COMMITTEE),),
+    13: (("publish", COMMITTEE),),
+    14: (("confirm", COMMITTEE),),
+    15: (("reveal", COMMITTEE),),
+    16: (("open_noise", COMMITTEE),),
+    17: (("attest", (*COMMITTEE, *SITES)), ("finalise", ("nobody",))),
 }
-ACTIONS = (*dict.fromkeys(action for steps in HONEST.values() for action, _ in steps), "expire")
+AFTERWARDS = ("accuse", "review", "defend")
+ACTIONS = (
+    *dict.fromkeys(action for steps in HONEST.values() for action, _ in steps),
+    *AFTERWARDS,
+    "expire",
+)
 SEEN: Counter[str] = Counter()
 # The histories went deep enough to mean something when they met all of these.
 DEEP = (
@@ -63,7 +75,13 @@ DEEP = (
     "BudgetExceeded",
     "MemberRemoved",
     "MemberAdmitted",
+    "NoiseOpened",
+    "Accused",
+    "Answered",
+    "NoiseDefended",
+    "Resumed",
     "StudyOver",
+    "StudyPaused",
     "TooLate",
     "TooEarly",
     "AlreadyPosted",
@@ -150,6 +168,21 @@ class Histories(RuleBasedStateMachine):
         assert report not in self.reports
         self.reports.add(report)
 
+    def on_HeadPosted(self, _: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
+        progress = self.world.ask(rounds.progress_of(at[0]))
+        assert progress.guilty == 0
+        assert progress.unattributed < self.plays[0].terms.accusations
+
+    def on_Opened(self, event: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
+        assert event.enrolled & self.world.ask(rounds.progress_of(at[0])).spent == 0
+
+    def on_NoiseOpened(self, _: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
+        assert at in self.paid
+
+    def on_NoiseDefended(self, _: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
+        assert at in self.released  # it hides nothing any more
+        assert self.ended[at].accepted == 0
+
     def on_Finalised(self, _: Any, at: tuple[bytes, int]) -> None:  # noqa: N802 - event name
         assert at in self.paid
         self.end(at, FINAL)
@@ -208,15 +241,59 @@ class Histories(RuleBasedStateMachine):
         play = type(now)(now.world, now.study, now.terms, max(0, now.round - back))
         if action in ("open", "close", "finalise", "expire"):
             post = None
-        elif action in ("deliver", "confirm_files"):
+        elif action in ("deliver", "confirm", "review"):
             post = post if isinstance(post, int) else None
+        elif action == "accuse":
+            post = None if post is None else self.accusation(post)
         elif action == "judge":
             post = post if isinstance(post, bytes) and len(post) < 32 else None
         else:
             post = post if isinstance(post, bytes) and len(post) == 32 else None
-        if action == "announce":
+        if action in ("announce", "open_noise", "defend"):
             post = None
+        elif action == "review":
+            post = None if post is None else bool(post % 2)
         self.attempt(name, play.call(action, name, post))
+
+    def accusation(self, post: Any) -> tuple[int, Address, bytes]:
+        """Some fault of somebody, made of whatever was drawn."""
+        number = post if isinstance(post, int) else sum(post)
+        return number % 8, self.accounts[ANYBODY[number % len(ANYBODY)]], bytes(32)
+
+    @rule(study=studies, names=st.sets(st.sampled_from(VOTERS)), fault=st.sampled_from((1, 4, 6)))
+    def some_accuse(self, study: int, names: set[str], fault: int) -> None:
+        """After honest steps up to there: some say that the first member is at fault."""
+        while self.plays[study].state < OPENED and self.all_do_their_part(study, set(SITES)):
+            pass
+        play = self.plays[study]
+        for name in sorted(names):
+            self.attempt(name, play.call("accuse", name, (fault, self.accounts["a1"], bytes(32))))
+        self.world.pass_deadline()
+        self.attempt("nobody", play.call("finalise", "nobody"))
+
+    @rule(study=studies, restored=st.integers(0, 7), voters=st.sampled_from((1, 6)))
+    def members_resume(self, study: int, restored: int, voters: int) -> None:
+        for name in ("s1", "s2", "s4", "u1", "a1", "a3")[:voters]:
+            self.attempt(name, rounds.resume(self.plays[study].study, restored))
+
+    @rule(study=studies, owners=st.sets(st.sampled_from(COMMITTEE), min_size=1))
+    def noise_is_rejected(self, study: int, owners: set[str]) -> None:
+        while self.plays[study].state < JUDGED and self.all_do_their_part(study, set()):
+            pass
+        play = self.plays[study]
+        for name in COMMITTEE:
+            self.attempt(name, play.call("judge", name, play.rejecting(*owners)))
+        for name in COMMITTEE:
+            self.attempt(name, play.call("defend", name))
+
+    @rule(study=studies, owners=st.sets(st.sampled_from(COMMITTEE)))
+    def noise_is_denied(self, study: int, owners: set[str]) -> None:
+        while self.plays[study].state < CLOSED and self.all_do_their_part(study, set()):
+            pass
+        play = self.plays[study]
+        denied = sum(play.place(name) for name in owners)
+        for name in COMMITTEE:
+            self.attempt(name, play.call("deliver", name, play.view.present & ~denied))
 
     @rule(seconds=st.sampled_from((1, 30, 61, 200)))
     def time_passes(self, seconds: int) -> None:
@@ -303,7 +380,8 @@ def test_random_histories_break_no_promise(world, account):
         "min_sites": 2,
         "min_weight": 3,
         "rounds": 3,
-        "max_aborts": 3,
+        "max_aborts": 6,
+        "accusations": 1,
     }
     plays = (world.start("one", **common), world.start("two", **common))
     for play in plays:  # more approvals than needed: a bystander may leave

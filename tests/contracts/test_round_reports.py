@@ -14,8 +14,8 @@ from troth.ledger.bindings.rounds import (
     TranscriptFixed,
 )
 
-OPEN, CLOSED, ABORTED = 3, 4, 13
-WITHHELD, QUORUM = 1, 3
+OPEN, CLOSED, ABORTED = 3, 4, 19
+WITHHELD, REVOKED, QUORUM = 1, 3, 4
 NONE = bytes(32)
 
 
@@ -122,10 +122,10 @@ def test_the_transcript_binds_reports_in_terms_order(world, digest):
     reports = [digest(f"report s{i}") for i in (1, 2, 3, 4, 5)]
     lists = [digest("noise a1"), digest("noise a2")]
     expected = transcript(world, digest, play, reports, lists)
-    assert fixed == TranscriptFixed(world.study, 1, expected, 0b11_11111)
+    assert fixed == TranscriptFixed(world.study, 1, expected, 0b1111_11111)
     assert moved == Moved(world.study, 1, CLOSED, world.now + 60)
     view = play.view
-    assert (view.transcript, view.present, view.delivered) == (expected, 0b11_11111, 0b11_11111)
+    assert (view.transcript, view.present, view.delivered) == (expected, 0b1111_11111, 0b1111_11111)
 
 
 def test_an_absent_report_is_a_zero_in_the_transcript(world, digest):
@@ -135,7 +135,7 @@ def test_an_absent_report_is_a_zero_in_the_transcript(world, digest):
     fixed, _ = play.do("close", "nobody")
     reports = [digest(f"report s{i}") if i in (1, 3, 4) else NONE for i in (1, 2, 3, 4, 5)]
     expected = transcript(world, digest, play, reports, [digest("noise a1"), digest("noise a2")])
-    assert fixed == TranscriptFixed(world.study, 1, expected, 0b11_01101)
+    assert fixed == TranscriptFixed(world.study, 1, expected, 0b1111_01101)
 
 
 @pytest.mark.parametrize("missing", ["s5", "a1"])
@@ -156,7 +156,7 @@ def test_sites_that_are_not_enrolled_are_not_waited_for(world):
     play.do("open", "nobody")
     play.report("s1", "s3", "s4", "s5")
     play.do("close", "nobody")
-    assert play.view.present == 0b11_11101
+    assert play.view.present == 0b1111_11101
 
 
 @pytest.mark.parametrize(("posted", "missing"), [([], "a1"), (["a1"], "a2"), (["a2"], "a1")])
@@ -175,6 +175,38 @@ def test_without_all_noise_the_round_ends_naming_the_first(world, account, poste
         Moved(world.study, 1, ABORTED, 0),
     ]
     assert play.reserved() == play.settled() == 0
+
+
+@pytest.mark.parametrize(
+    ("posted", "gone", "reason"),
+    [
+        ([], "a1", REVOKED),
+        ([], "a2", WITHHELD),  # a1 had no excuse
+        (["a1"], "a2", REVOKED),
+        (["a2"], "a2", WITHHELD),  # it had reported before it was voted out
+    ],
+)
+def test_noise_that_could_not_come_is_nobodys_fault(world, account, posted, gone, reason):
+    play = world.reach("Open")
+    for name in posted:
+        play.do("report_noise", name)
+    for voter in ("a3", "s1", "s2", "s3", "s4"):
+        world.send(voter, consortium.vote_removal(account(gone).address))
+    world.pass_deadline()
+    (ended,) = [e for e in play.do("close", "nobody") if isinstance(e, RoundAborted)]
+    party = ZERO if reason == REVOKED else account("a1").address
+    assert ended == RoundAborted(world.study, 1, reason, OPEN, party, ZERO)
+    assert play.reserved() == play.settled() == 0
+
+
+def test_a_round_with_all_noise_goes_on_without_a_member_or_a_site(world, account):
+    play = world.reach("Open")  # the study is not active any more: that matters at the next one
+    play.report()
+    for gone in ("a2", "s5"):
+        for voter in ("a3", "s1", "s2", "s3", "s4"):
+            world.send(voter, consortium.vote_removal(account(gone).address))
+    play.do("close", "nobody")
+    assert play.state == CLOSED
 
 
 @pytest.mark.parametrize("reporters", [("s1", "s4"), ("s2", "s3", "s5"), ("s2", "s4", "s3")])

@@ -13,10 +13,10 @@ from troth.ledger.bindings import consortium, dataset_registry, structs, study_r
 from troth.ledger.bindings.study_registry import StudyActivated, StudyApproved, StudyProposed
 
 WINDOWS = [window.name for window in fields(structs.Windows)]
-SOLIDITY = {"commit_file": "commitFile", "confirm_files": "confirmFiles", "commit_sum": "commitSum"}
+SOLIDITY = {"commit_file": "commitFile", "commit_sum": "commitSum", "open_noise": "openNoise"}
 TERMS_TYPE = (
-    "(uint8,uint8,uint8,uint32,uint32,uint32,uint64,uint64,uint128,"
-    "(uint32,uint32,uint32,uint32,uint32,uint32,uint32,uint32,uint32,uint32,uint32),"
+    "(uint8,uint8,uint8,uint8,uint8,bool,uint32,uint32,uint32,uint64,uint64,uint128,"
+    f"({','.join(['uint32'] * len(WINDOWS))}),"
     "address[],(address,uint32,bytes32,bytes32)[])"
 )
 
@@ -52,8 +52,8 @@ def test_a_proposal_is_kept_as_it_was_made(world, account, digest):
 def test_a_study_id_binds_chain_contract_terms_digest_and_struct(world, digest):
     terms = world.make_terms()
     words = list(astuple(terms))
-    words[10] = [bytes(member) for member in terms.committee]
-    words[11] = [(bytes(a), w, v, lineage) for a, w, v, lineage in words[11]]
+    words[13] = [bytes(member) for member in terms.committee]
+    words[14] = [(bytes(a), w, v, lineage) for a, w, v, lineage in words[14]]
     chain, contract = world.ledger.chain_id, bytes(world.addresses["StudyRegistry"])
     expected = digest(
         encode(
@@ -97,8 +97,10 @@ def test_only_a_member_proposes_and_once(world, account, digest):
         ("mode", {"mode": 1}),
         ("honest", {"honest": 0}),
         ("honest", {"honest": 2}),
-        ("noiseCandidates", {"noise_candidates": 0}),
-        ("noiseCandidates", {"noise_candidates": 4}),
+        *(("noiseCandidates", {"noise_candidates": m}) for m in (0, 1, 3, 5, 6, 7, 9, 16, 255)),
+        ("accusations", {"accusations": 0}),
+        ("corruptSites", {"corrupt_sites": 3}),
+        ("corruptSites", {"corrupt_sites": 255}),
         ("rounds", {"rounds": 0}),
         ("rounds", {"rounds": 10**6 + 1}),
         ("maxAborts", {"max_aborts": 10**4 + 1}),
@@ -139,8 +141,13 @@ def test_limits_are_taken(world, account):
         "smallest": {"min_sites": 1, "min_weight": 1, "noise_variance": 4, "clip": 1},
         "three members": {"committee": committee, "honest": 2},
         "widest": {"rounds": 10**6, "max_aborts": 10**4, "noise_variance": 2**128 - 1},
-        "slowest": {"windows": structs.Windows(*[30 * 24 * 60 * 60] * 11)},
-        "fastest": {"windows": structs.Windows(*[1] * 11)},
+        "slowest": {"windows": structs.Windows(*[30 * 24 * 60 * 60] * len(WINDOWS))},
+        "all sites but one corrupt": {"corrupt_sites": 2},
+        "every site": {"every_site": True, "accusations": 255},
+        "one accusation": {"accusations": 1},
+        "four candidates": {"noise_candidates": 4},
+        "eight candidates": {"noise_candidates": 8, "committee": committee},
+        "fastest": {"windows": structs.Windows(*[1] * len(WINDOWS))},
     }
     for label, changes in limits.items():
         world.propose(world.make_terms(**changes), label)

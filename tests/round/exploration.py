@@ -13,24 +13,16 @@ from dataclasses import dataclass, field
 from itertools import chain, combinations
 from typing import Any
 
+from tests.round.positions import MEMBERS, NAMES, SITES, Position, Setting, bent, forged
 from tests.round.properties import broken_by
-from tests.round.schedules import (
-    COMMITTEE,
-    NAMES,
-    SITES,
-    Move,
-    Position,
-    Setting,
-    forged,
-    start,
-    successors,
-)
+from tests.round.schedules import Move, start, successors
 
+from troth.ledger.address import ZERO
 from troth.ledger.bindings import rounds
-from troth.round.transitions import State, table
+from troth.round.transitions import Outcome, State, table
 
 Row = tuple[str, ...]
-"""State, action, next state, and the reason of an abort."""
+"""State, action, next state; of an abort the reason, and how many it names."""
 
 
 @dataclass
@@ -86,9 +78,10 @@ class _Search:
             self._before[number].append(at)
         for broken in broken_by(here, move, after, events):
             self._note(broken, at, move)
-        reasons = [table().reasons[e.reason] for e in events if isinstance(e, rounds.RoundAborted)]
         states = here.record.state.title, after.record.state.title
-        self.found.taken.add((states[0], move.action, states[1], *reasons))
+        aborts = [event for event in events if isinstance(event, rounds.RoundAborted)]
+        ends = [part for abort in aborts for part in _end(abort)]
+        self.found.taken.add((states[0], move.action, states[1], *ends))
         self.found.transitions += 1
 
     def _note(self, broken: str, at: int, *last: Move) -> None:
@@ -121,19 +114,31 @@ def rows_of_the_table() -> set[tuple[str, ...]]:
     listed = set()
     for row in table().rows:
         here, ways = (row.source.title, row.action), row.outcomes
-        listed |= {(*here, o.to.title, *[o.reason] * (o.to is State.ABORTED)) for o in ways}
+        listed |= {(*here, *_listed(outcome)) for outcome in ways}
         listed |= {(*here, row.source.title)} if row.when == "never" else set()
-    for state, o in table().timeouts.items():
-        listed.add((state.title, "expire", o.to.title, o.reason))
+    for state, outcomes in table().timeouts.items():
+        listed |= {(state.title, "expire", *_listed(outcome)) for outcome in outcomes}
     return listed
 
 
-def settings(sites: int, max_aborts: int) -> list[Setting]:
+def _listed(outcome: Outcome) -> tuple[str, ...]:
+    many = {"nobody": 0, "owner and denier": 2}.get(outcome.names, 1)
+    aborted = outcome.to is State.ABORTED
+    return (outcome.to.title, outcome.reason, str(many)) if aborted else (outcome.to.title,)
+
+
+def _end(abort: rounds.RoundAborted) -> tuple[str, str]:
+    named = [party for party in (abort.party, abort.other) if party != ZERO]
+    return table().reasons[abort.reason], str(len(named))
+
+
+def settings(sites: int, max_aborts: int, members: int = 2) -> list[Setting]:
     """Every choice of honest members, and every number of honest sites."""
-    members = chain.from_iterable(combinations(COMMITTEE, n) for n in range(len(COMMITTEE) + 1))
+    committee = MEMBERS[:members]
+    chosen = chain.from_iterable(combinations(committee, n) for n in range(members + 1))
     return [
-        Setting(sites, frozenset((*chosen, *SITES[:count])), max_aborts)
-        for chosen in members
+        Setting(sites, frozenset((*honest, *SITES[:count])), max_aborts, members, sites == 1)
+        for honest in chosen
         for count in range(sites + 1)
     ]
 
@@ -141,46 +146,66 @@ def settings(sites: int, max_aborts: int) -> list[Setting]:
 def key(here: Position) -> Any:
     """What tells positions apart: sites of one kind are interchangeable."""
     record, posts, sites = here.record, here.posts, here.setting.sites
+    committee, study, truth = here.setting.committee, here.study, here.truth
     gathered = (record.enrolled, record.present, record.delivered, record.accepted)
     maps = (here.enrolled, here.fixed or 0, *gathered)
+    voters = {party for voters in study.resume_votes.values() for party in voters}
+    apart = any(said.party in SITES for said in record.accusations.values())
+    own_tags = dict(truth.own_tags) if truth else {}
     columns = sorted(
         (
-            here.honest(site),
+            (here.honest(site), i if apart else 0, study.used.get(i, 0), i in record.reviewed),
             tuple(bitmap >> i & 1 for bitmap in maps),
             record.reports.get(i, b""),
-            record.attestations.get(site, b""),
+            _vote(here, site),
+            own_tags.get(site, b""),
+            site in voters,
             tuple(codes[i] for codes in record.verdicts),
-            tuple(posts.get(("commitFile", member)) == forged(i) for member in COMMITTEE),
+            tuple(posts.get(("commitFile", member)) == forged(i) for member in committee),
+            tuple(posts.get(("publish", member)) == bent(i) for member in committee),
         )
         for i, site in enumerate(SITES[:sites])
     )
-    of_a_site = {forged(i) for i in range(sites)}
+    of_a_site = {word(i) for i in range(sites) for word in (forged, bent)}
     return (
         tuple(columns),
-        (here.number, here.finals, here.aborts, record.state, record.deadline, here.frame),
-        (here.charges, here.fixed is None, here.strayed, record.unfetched, record.model_digest),
+        (here.number, study.finals, study.aborts, record.state, record.deadline, here.frame),
+        (study.unattributed, frozenset(study.guilty), *sorted(study.resume_votes)),
+        frozenset(voters.difference(SITES)),
+        (here.charges, here.fixed is None, here.picked, record.model_digest),
+        tuple(sorted(record.unserved.items())),
         tuple(bitmap >> sites for bitmap in maps),
         tuple(codes[sites:] for codes in record.verdicts),
         frozenset(record.posted),
+        frozenset(record.owing),
         frozenset(record.denials),
         tuple(sorted(record.key_heads.items())),
         tuple(sorted(record.noise_lists.items())),
-        tuple(record.attestations.get(member) for member in COMMITTEE),
+        tuple(_vote(here, member) for member in committee),
+        (truth.fault, truth.shown, truth.model) if truth else (),
         frozenset((k, b"" if value in of_a_site else value) for k, value in posts.items()),
     )
+
+
+def _vote(here: Position, who: Any) -> tuple[Any, ...]:
+    """What a voter says at the end."""
+    attested, accused = here.record.attestations.get(who), here.record.accusations.get(who)
+    model = (attested.model_digest, attested.tags_right) if attested else ()
+    return (model, (int(accused.fault), accused.party) if accused else ())
 
 
 def main() -> int:
     """A line for each setting, then what is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sites", type=int, choices=(1, 2, 3), default=1)
+    parser.add_argument("--members", type=int, choices=(2, 3), default=2)
     parser.add_argument("--aborts", type=int, default=0, help="aborts that a study survives")
     parser.add_argument("--depth", type=int, help="most transitions (without: all there are)")
     given = parser.parse_args()
     broken: dict[str, str] = {}
     missing = rows_of_the_table()
     sys.stdout.write("positions  transitions  depth  honest\n")
-    for setting in settings(given.sites, given.aborts):
+    for setting in settings(given.sites, given.aborts, given.members):
         found = explore(setting, given.depth)
         broken = {**found.broken, **broken}
         missing -= found.taken if given.depth is None else missing

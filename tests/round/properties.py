@@ -7,11 +7,13 @@ refused, is `exploration`'s to say: it sees all transitions.
 from collections.abc import Iterator
 from typing import Any
 
-from tests.round.schedules import COMMITTEE, SITES, STOPPED, Move, Position
+from tests.round.positions import KEPT, RIGHT, SITES, STOPPED, Position, shut
+from tests.round.schedules import Move
 
-from troth.ledger.address import ZERO
+from troth.ledger.address import ZERO, Address
 from troth.ledger.bindings import rounds
-from troth.round.transitions import State, table
+from troth.round.transcript import CHALLENGE_LEVEL, PICK_LEVEL, VERIFY_LEVEL
+from troth.round.transitions import Fault, State, table
 
 RESERVED, SETTLED, RELEASED = ("reserve",), ("reserve", "settle"), ("reserve", "release")
 ON_RESERVATION = (
@@ -19,28 +21,35 @@ ON_RESERVATION = (
     rounds.NoiseReported,
     rounds.TranscriptFixed,
     rounds.DeliveryPosted,
-    rounds.KeyRevealed,
+    rounds.Answered,
     rounds.FileCommitted,
-    rounds.FilesConfirmed,
     rounds.VerdictPosted,
 )
 ON_SETTLEMENT = (
     rounds.SumCommitted,
     rounds.PublicationPosted,
+    rounds.NoiseOpened,
     rounds.Attested,
+    rounds.Accused,
     rounds.Finalised,
 )
+AFTERWARDS = ("next round", "review", "defend")
 
 
 def broken_by(before: Position, move: Move, after: Position, events: list[Any]) -> Iterator[str]:
     """The properties that one transition breaks."""
-    if before.record.state.ended and move.action != "next round":
+    ended = before.record.state.ended
+    if ended and (
+        move.action not in AFTERWARDS or any(isinstance(e, rounds.Moved) for e in events)
+    ):
         yield "a round that ended moves"
     if _rank(after) <= _rank(before):
         yield f"{move.action} leads no further in {before.record.state.title}"
     yield from _charge(before, after)
     for event in events:
         yield from _said(before, after, event)
+    if any(before.honest(after.setting.committee[j]) for j in after.study.guilty):
+        yield "an honest member is held proven at fault"
 
 
 def _charge(before: Position, after: Position) -> Iterator[str]:
@@ -58,45 +67,101 @@ def _charge(before: Position, after: Position) -> Iterator[str]:
 def _said(before: Position, after: Position, event: Any) -> Iterator[str]:
     """What one event promises."""
     name = type(event).__name__
-    if isinstance(event, ON_RESERVATION) and before.charges != RESERVED:
+    level = event.level if isinstance(event, rounds.KeyRevealed) else None
+    reserved = isinstance(event, ON_RESERVATION) or level == VERIFY_LEVEL
+    settled = isinstance(event, ON_SETTLEMENT) or level in (CHALLENGE_LEVEL, PICK_LEVEL)
+    if reserved and before.charges != RESERVED:
         yield f"{name} without a reservation"
-    if isinstance(event, ON_SETTLEMENT) and before.charges != SETTLED:
+    if settled and before.charges != SETTLED:
         yield f"{name} before the charge is settled"
     if isinstance(event, rounds.AcceptedFixed) and before.fixed is not None:
         yield "S is fixed twice"
-    if isinstance(event, rounds.Finalised) and not _attested(before, event.model_digest):
+    if isinstance(event, rounds.HeadPosted) and before.paused:
+        yield "a study goes on that is paused"
+    if isinstance(event, rounds.HeadPosted) and before.over:
+        yield "a study goes on that is over"
+    if isinstance(event, rounds.Resumed) and after.paused:
+        yield "a study stays paused"
+    if isinstance(event, rounds.Finalised):
+        yield from _final(before, event.model_digest)
+    if isinstance(event, rounds.RoundAborted):
+        yield from _aborted(before, after, event)
+
+
+def _final(before: Position, digest: bytes) -> Iterator[str]:
+    """More than half of members and accepted sites say the same, and nobody honest says no."""
+    setting, record = before.setting, before.record
+    accepted = {SITES[i] for i in range(setting.sites) if (before.fixed or 0) >> i & 1}
+    voters = accepted | set(setting.committee)
+    votes = {who for who, said in record.attestations.items() if said.model_digest == digest}
+    members, corrupt = len(setting.committee), setting.terms.corrupt_sites
+    if not (votes <= voters and 2 * len(votes) > len(voters) and len(votes) > members + corrupt):
         yield "a final model without its majority"
-    if isinstance(event, rounds.RoundAborted) and not _at_fault(before, after, event):
-        told = (table().reasons[event.reason], before.record.state.title)
-        since = "once the study is stopped" if before.frame == STOPPED else "once it is voted out"
-        yield f"{told[0]} in {told[1]} names nobody at fault" + f", {since}" * bool(before.frame)
+    if votes & record.accusations.keys():
+        yield "an accuser's attestation counts"
+    if any(before.honest(a) and s.fault is Fault.OWN_TAG for a, s in record.accusations.items()):
+        yield "a final model with a tag that its honest owner disputes"
+    if setting.every_site and accepted - record.attestations.keys() - record.accusations.keys():
+        yield "a final model that some site is silent about"
+    truth = before.truth
+    if setting.assumed and setting.honest and truth and (truth.fault or digest != truth.model):
+        yield "a final model that no honest party could attest"
 
 
-def _attested(before: Position, digest: bytes) -> bool:
-    """More than half of members and accepted sites, and more than the committee, said the same."""
-    voters = {*COMMITTEE, *(s for i, s in enumerate(SITES) if (before.fixed or 0) >> i & 1)}
-    votes = [who for who, model in before.record.attestations.items() if model == digest]
-    return voters.issuperset(votes) and 2 * len(votes) > len(voters) and len(votes) > len(COMMITTEE)
-
-
-def _at_fault(before: Position, after: Position, abort: rounds.RoundAborted) -> bool:
-    """Whether it names nobody, or one who is not honest and missed the deadline or strayed.
-
-    Of a pair one is enough: the contract cannot tell which of them it is.
-    """
+def _aborted(before: Position, after: Position, abort: rounds.RoundAborted) -> Iterator[str]:
+    reason = table().reasons[abort.reason]
     named = [who for who in (abort.party, abort.other) if who != ZERO]
-    guilty = after.strayed
-    if table().reasons[abort.reason] == "Withheld":
-        rows = [row for row in table().rows if row.source is before.record.state]
-        awaited = [row.action for row in rows if row.by == "member"]
-        missing = {m for m in COMMITTEE for a in awaited if (a, m) not in before.posts}
-        guilty = frozenset(missing if before.late else ())
-    return not named or any(who in guilty and not before.honest(who) for who in named)
+    where = before.record.state.title
+    if named and not any(who in _at_fault(before, abort) for who in named):
+        since = "once the study is stopped" if before.frame == STOPPED else "once it is voted out"
+        yield f"{reason} in {where} names nobody at fault" + f", {since}" * bool(before.frame)
+    open_questions = reason in table().unattributed
+    if after.study.unattributed - before.study.unattributed != open_questions:
+        yield f"{reason} in {where} is counted wrongly"
+    for index, used in after.study.used.items():
+        spoken = SITES[index] in before.record.attestations
+        if used > before.study.used.get(index, 0) and spoken:
+            yield "an accusation is used up without a word"
+
+
+def _at_fault(before: Position, abort: rounds.RoundAborted) -> set[Address]:
+    """Who is not honest and did what the reason says. Of a pair one is enough."""
+    setting, record, reason = before.setting, before.record, table().reasons[abort.reason]
+    found: set[Address] = set()
+    if reason == "Withheld" and before.late:
+        there = record.noise_lists.keys() if record.state is State.OPEN else record.posted
+        found = {who for j, who in enumerate(setting.committee) if j not in there}
+    elif reason == "Unavailable":
+        stored = "commitFile" if record.state is State.COMMITTED else "publish"
+        found = {who for who in setting.committee if before.posts[stored, who] == KEPT}
+    elif reason == "Noise" and abort.other != ZERO:
+        owner, denier = map(setting.committee.index, (abort.party, abort.other))
+        closed = record.noise_lists[owner] == shut(denier)
+        found = {abort.other}
+        if closed and before.posts["answer", abort.party] != RIGHT:
+            found = {abort.party}
+    elif reason == "Fault":
+        found = _proven(before)
+    return {who for who in found if not before.honest(who)}
+
+
+def _proven(before: Position) -> set[Address]:
+    """Who is at fault, and who accused somebody that is not."""
+    truth = before.truth
+    faults = {(Fault.TAG, by) for _, by in truth.shown} if truth else set()
+    if truth and truth.fault:
+        faults.add(truth.fault)
+    said = before.record.accusations.items()
+    false = {who for who, a in said if (a.fault, a.party) not in faults}
+    return {by for _, by in faults} | false
 
 
 def _rank(here: Position) -> tuple[Any, ...]:
     """Grows with every transition: so no schedule goes on for ever."""
     record = here.record
-    gathered = (record.posted, record.reports, record.noise_lists, record.attestations)
+    gathered = (record.posted, record.reports, record.noise_lists, record.reviewed)
+    said = len(record.attestations) + 2 * len(record.accusations)  # the second replaces the first
+    votes = sum(map(len, here.study.resume_votes.values()))
     outside = bool(here.frame) + here.late - here.enrolled.bit_count()
-    return here.number, record.state, sum(map(len, gathered)) + outside
+    resumed = not here.paused
+    return here.number, record.state, resumed, votes, sum(map(len, gathered)) + said + outside

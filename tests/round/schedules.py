@@ -1,114 +1,69 @@
 """What may happen next in one small round: by honest parties, by all others, by time, by votes.
 
 `successors` asks `RoundsModel`, as it is, what is accepted. Honest parties do what is right, in any
-order, before the deadline passes; the others right or wrong (`_wrong`), or nothing. Of blobs only
-what matters is left, as a label in the digest: ``shut to 1`` is a report that member 1 cannot open.
+order, before the deadline passes; the others right or wrong (``words.py``), or nothing.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache
+from itertools import product
 from typing import Any, TypeAlias
+
+from tests.round.positions import (
+    ANYONE,
+    CHAIN,
+    CONTRACT,
+    FALSE,
+    INVALID,
+    KEPT,
+    NAMES,
+    NOW,
+    OTHER,
+    PAST,
+    RIGHT,
+    SHIFTED,
+    SITES,
+    STOPPED,
+    STUDY,
+    Position,
+    Setting,
+    Truth,
+    bent,
+    fresh,
+)
+from tests.round.words import optional, right, wrong
 
 from troth.errors import ContractRefused
 from troth.ledger.address import ZERO, Address
 from troth.ledger.bindings import rounds
-from troth.ledger.bindings.structs import OnChainTerms, Site, Windows
+from troth.ledger.bindings.structs import OnChainTerms
 from troth.round.machine import Emitted, Progress, RoundsModel
 from troth.round.record import RoundRecord
-from troth.round.transcript import RoundId, bits, key_chain
-from troth.round.transitions import State, table
+from troth.round.transcript import (
+    CHALLENGE_LEVEL,
+    HEAD_LEVEL,
+    PICK_LEVEL,
+    VERIFY_LEVEL,
+    RoundId,
+    bits,
+    key_chain,
+)
+from troth.round.transitions import Fault, State, table
 
-STUDY, CONTRACT, CHAIN = b"\x05" * 32, Address(b"\xee" * 20), 1
-A, B = COMMITTEE = (Address(b"\x01" * 20), Address(b"\x02" * 20))
-SITES = tuple(Address(bytes([n]) * 20) for n in (11, 12, 13))
-ANYONE = Address(b"\x77" * 20)
-NAMES = dict(zip((*COMMITTEE, *SITES, ANYONE), ("A", "B", "s1", "s2", "s3", "anyone"), strict=True))
-NOW, PAST, REJECTED = 1, 0, 6
-"""A deadline is this very second, so still met, or a past one. And a reason code."""
 ARGUMENT = {
     "announce": "key_head", "report": "digest", "reportNoise": "digest", "deliver": "opened",
-    "reveal": "value", "commitFile": "digest", "confirmFiles": "fetched", "judge": "codes",
-    "commitSum": "digest", "publish": "digest", "attest": "model_digest",
+    "answer": "digest", "reveal": "value", "commitFile": "digest", "confirm": "fetched",
+    "judge": "codes", "commitSum": "digest", "publish": "digest", "openNoise": "seeds",
+    "attest": "model_digest", "review": "tags_right", "defend": "seeds", "resume": "restored",
 }  # fmt: skip
-STOPPED = "study stopped"
-
-
-def label(text: str) -> bytes:
-    """A digest that says what it is of."""
-    return text.encode().ljust(32, b".")
-
-
-_TOLD = ("right", "other", "bent", "invalid", "kept back")
-RIGHT, OTHER, BENT, INVALID, KEPT = map(label, _TOLD)
-
-
-def shut(member: int) -> bytes:
-    """A report whose share for one member does not open."""
-    return label(f"shut to {member}")
-
-
-def forged(place: int) -> bytes:
-    """A verifier file that turns the verdict at one place around."""
-    return label(f"forged at {place}")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Who takes part, who of them is honest, and how often the study may try again."""
-
-    sites: int
-    honest: frozenset[Address]
-    max_aborts: int = 0
-
-    @cached_property
-    def terms(self) -> OnChainTerms:
-        """All sites but one are a quorum (of one: that one)."""
-        least, windows = max(1, self.sites - 1), Windows(*[1] * 11)
-        sites = tuple(Site(account, 1, bytes(32), bytes(32)) for account in SITES[: self.sites])
-        figures = (0, 1, 1, 1, self.max_aborts, least, least, 8, 4)
-        return OnChainTerms(*figures, windows, COMMITTEE, sites)
-
-
-@dataclass(frozen=True)
-class Position:
-    """A round between two transactions, and what of its past the properties ask for."""
-
-    setting: Setting
-    enrolled: int
-    """Sites that may take part if the round opens now."""
-    number: int = 1
-    finals: int = 0
-    aborts: int = 0
-    record: RoundRecord = field(default_factory=RoundRecord)
-    posts: dict[tuple[str, Address], bytes] = field(default_factory=dict)
-    """What members did, by action; with its value where a later step reads the blob."""
-    charges: tuple[str, ...] = ()
-    fixed: int | None = None
-    """S, once it was said."""
-    frame: str = ""
-    """A vote since which the other contracts refuse: ``A out``, ``B out`` or `STOPPED`."""
-    strayed: frozenset[Address] = frozenset()
-    """Members that posted something else than what was right."""
-
-    @property
-    def late(self) -> bool:
-        return self.record.state in table().windows and self.record.deadline < NOW
-
-    def honest(self, who: Address) -> bool:
-        return who in self.setting.honest
-
-    def word(self, place: int) -> bytes:
-        """What was reported at a place."""
-        sites, record = self.setting.sites, self.record
-        return record.reports[place] if place < sites else record.noise_lists[place - sites]
-
-    def code(self, place: int) -> int:
-        """The verdict that follows from reports and files."""
-        if not self.record.delivered >> place & 1:
-            return 1 + (self.record.present >> place & 1)
-        turned = any(self.posts["commitFile", member] == forged(place) for member in COMMITTEE)
-        return REJECTED * ((self.word(place) == INVALID) != turned)
+LEVELS = {
+    State.ABSENT: HEAD_LEVEL,
+    State.ANNOUNCING: HEAD_LEVEL,
+    State.DELIVERED: VERIFY_LEVEL,
+    State.SUMMED: CHALLENGE_LEVEL,
+    State.HELD: PICK_LEVEL,
+}
 
 
 @dataclass(frozen=True)
@@ -120,14 +75,19 @@ class Move:
     value: Any = None
     alone: bool = True
     """Whether it needs nobody but honest parties, anyone and time."""
+    due: bool = True
+    """Whether an honest party does it before the deadline passes."""
 
     def __str__(self) -> str:
-        value = self.value
-        if isinstance(value, bytes):
-            value = value.rstrip(b".").decode() if len(value) == 32 else value.hex()
-        elif self.action in ("deliver", "confirmFiles"):
-            value = f"{value:b}"
-        return f"{NAMES.get(self.who, 'world')}: {self.action} {value or ''}".rstrip()
+        return f"{NAMES.get(self.who, 'world')}: {self.action} {self._value()}".rstrip()
+
+    def _value(self) -> str:
+        if isinstance(self.value, bytes):
+            return self.value.rstrip(b".").decode() if len(self.value) == 32 else self.value.hex()
+        if isinstance(self.value, tuple):
+            fault, party = self.value
+            return f"{fault.title} of {NAMES[party]}"
+        return f"{self.value:b}" if self.action in ("deliver", "confirm") else str(self.value or "")
 
 
 Next: TypeAlias = tuple[Move, Position | None, list[Any]]
@@ -143,6 +103,12 @@ class Around:
 
     def roles_of(self, account: Address) -> int:
         return 0 if self.position.frame == f"{NAMES[account]} out" else 3
+
+    def quorum(self) -> int:
+        return len(self.position.setting.parties) // 2 + 1
+
+    def epoch(self) -> int:
+        return 0
 
     def is_active(self, _: bytes) -> bool:
         return self.position.frame != STOPPED
@@ -166,39 +132,59 @@ def successors(here: Position) -> Iterator[Next]:
     state, due = here.record.state, False
     for move in _calls(here):
         after, events = _applied(here, move)
-        yield move, after, events
-        mine = here.honest(move.who) or (move.action == "open" and any(map(here.honest, COMMITTEE)))
-        due |= mine and after is not None
+        for leads in [None] if after is None else _picked(after):
+            yield move, leads, events
+        honest = here.honest(move.who) and move.due
+        opens = move.action == "open" and any(map(here.honest, here.setting.committee))
+        due |= (honest or opens) and after is not None
     for move, after in _world(here):
         yield move, after, []
     if state in table().windows and not here.late and not due:
         yield Move(ZERO, "the deadline passes"), _timed(here, PAST), []
-    if state.ended and not here.finals and here.aborts <= here.setting.max_aborts:
-        fresh = replace(start(here.setting), number=here.number + 1, aborts=here.aborts)
-        yield Move(ZERO, "next round"), fresh, []
+    if state.ended and not here.study.finals and here.study.aborts <= here.setting.max_aborts:
+        yield Move(ZERO, "next round"), start(here.setting, here.study), []
 
 
 def _calls(here: Position) -> Iterator[Move]:
-    state, sites = here.record.state, SITES[: here.setting.sites]
-    parties = {"member": COMMITTEE, "site": sites, "voter": (*COMMITTEE, *sites)}
+    state, setting = here.record.state, here.setting
+    sites = SITES[: setting.sites]
+    parties = {"member": setting.committee, "owner": setting.committee, "site": sites}
+    parties["voter"] = setting.parties
     for row in table().rows:
         for who in parties.get(row.by, ()) if row.source is state else ():
-            right, over = _right(here, who, row.action), here.late or _acted(here, who, row.action)
-            if not here.honest(who):  # twice or late, one try shows what all would
-                values = [right, *(() if over else _wrong(here, who, row.action))]
-                yield from (Move(who, row.action, v, alone=False) for v in values if v is not None)
-            elif right is not None and not over:
-                yield Move(who, row.action, right)
+            yield from _by(here, who, row.action)
         if row.by == "anyone" and (row.source is state or state.ended):
             yield Move(ANYONE, row.action)
     yield Move(ANYONE, "expire")
+    for who in setting.parties if state is State.ABSENT and here.paused else ():
+        yield from _by(here, who, "resume")
+
+
+def _by(here: Position, who: Address, action: str) -> Iterator[Move]:
+    """What one party may do: an honest one once and in time."""
+    values = right(here, who, action)
+    over = here.late or _acted(here, who, action)
+    if here.honest(who):
+        if not over:
+            yield from (Move(who, action, value) for value in values)
+            if action == "accuse":
+                yield from (Move(who, action, v, due=False) for v in optional(here, who))
+        return
+    if here.late and who != next(filter(lambda a: not here.honest(a), here.setting.parties)):
+        return  # of those that come late one shows what all would, as does one try to post twice
+    if not over:
+        values = [*values, *(v for v in wrong(here, who, action) if v not in values)]
+    elif not values:
+        values = wrong(here, who, action)[:1]
+    yield from (Move(who, action, value, alone=False) for value in values)
 
 
 def _world(here: Position) -> Iterator[tuple[Move, Position]]:
     """Votes elsewhere, and grants taken back: what the next steps of a round still ask for."""
     state = here.record.state
     if State.ANNOUNCING <= state <= State.OPEN and not here.frame:
-        frames = [f"{NAMES[member]} out" for member in COMMITTEE if here.honest(member)]
+        honest = [member for member in here.setting.committee if here.honest(member)]
+        frames = [f"{NAMES[member]} out" for member in honest]
         for frame in frames + [STOPPED] * (state is not State.OPEN):
             yield Move(ZERO, frame, alone=False), replace(here, frame=frame)
     for index in bits(here.enrolled) if state is State.ANNOUNCED else ():
@@ -208,94 +194,73 @@ def _world(here: Position) -> Iterator[tuple[Move, Position]]:
 
 
 def _acted(here: Position, who: Address, action: str) -> bool:
-    if who in COMMITTEE:
-        return (action, who) in here.posts
-    there = here.record.attestations if action == "attest" else here.record.reports
-    return (who if action == "attest" else SITES.index(who)) in there
-
-
-def _right(here: Position, who: Address, action: str) -> Any:
-    """What an honest party posts; None: it has nothing to say."""
     record = here.record
-    if action == "deliver":
-        mine = shut(COMMITTEE.index(who))
-        return sum(1 << place for place in bits(record.present) if here.word(place) != mine)
-    if action == "confirmFiles":
-        there = [m == who or here.posts["commitFile", m] != KEPT for m in COMMITTEE]
-        return sum(1 << member for member, served in enumerate(there) if served)
-    if action == "judge":
-        return bytes(here.code(place) for place in range(here.setting.sites + len(COMMITTEE)))
+    if action == "accuse":
+        return who in record.accusations
     if action == "attest":
-        voter = who in COMMITTEE or record.accepted >> SITES.index(who) & 1
-        if not voter or any(here.posts["publish", m] != RIGHT for m in COMMITTEE):
-            return None
-        return RIGHT if all(here.posts["commitSum", m] == RIGHT for m in COMMITTEE) else BENT
-    return RIGHT
-
-
-def _wrong(here: Position, who: Address, action: str) -> list[Any]:
-    """A bounded choice of what a dishonest party may post instead.
-
-    What a blob holds matters to honest members only; without one there is nothing to choose.
-    """
-    record, read = here.record, [m for m, a in enumerate(COMMITTEE) if here.honest(a)]
-    if action in ("report", "reportNoise"):
-        return [shut(m) for m in read] + [INVALID] * bool(read)
-    if action == "deliver":
-        return [0, *(_right(here, who, action) ^ 1 << place for place in bits(record.present))]
-    if action == "commitFile":
-        return [*map(forged, bits(record.delivered)), KEPT] if read else []
-    if action == "confirmFiles":
-        return [1 << COMMITTEE.index(who)]
-    if action == "judge":
-        codes, sites = _right(here, who, action), here.setting.sites
-        siteless = bytes(c or REJECTED * (place < sites) for place, c in enumerate(codes))
-        return [siteless, *(_turned(codes, place) for place in bits(record.delivered))]
-    return [OTHER]
-
-
-def _turned(codes: bytes, place: int) -> bytes:
-    return codes[:place] + bytes([0 if codes[place] else REJECTED]) + codes[place + 1 :]
+        return who in record.attestations or who in record.accusations
+    if action == "resume":
+        return any(who in voters for voters in here.study.resume_votes.values())
+    if who in here.setting.committee:
+        there = record.noise_lists.keys() if action == "reportNoise" else record.posted
+        return here.setting.committee.index(who) in there
+    return SITES.index(who) in (record.reviewed if action == "review" else record.reports)
 
 
 def _applied(here: Position, move: Move) -> tuple[Position | None, list[Any]]:
     """A call on the machine."""
     model, around = RoundsModel(CHAIN, CONTRACT), Around(here)
-    model.studies[STUDY] = Progress(here.finals, here.aborts, {here.number: here.record})
-    given: dict[str, Any] = {"study_id": STUDY, "round": here.number}
-    if move.action in ARGUMENT:
-        given[ARGUMENT[move.action]] = move.value
-    if move.value == RIGHT and move.action in ("announce", "reveal"):
-        chain = _chain(here.number, move.who)
-        given[ARGUMENT[move.action]] = chain[2 if move.action == "announce" else 1]
-    if move.action == "announce":
-        given["hpke_key_digest"] = RIGHT
+    study = here.study
+    progress = replace(
+        study,
+        guilty=set(study.guilty),
+        used=dict(study.used),
+        resume_votes={motion: set(voters) for motion, voters in study.resume_votes.items()},
+        rounds={here.number: here.record},
+    )
+    model.studies[STUDY] = progress
+    given = _given(here, move)
+    if move.action != "resume":
+        given["round"] = here.number
     try:
         emitted = model.apply(move.who, move.action, given, NOW, around)
     except ContractRefused:
         return None, []
-    progress, events = model.studies[STUDY], [item.event for item in emitted]
-    posts, strayed = dict(here.posts), here.strayed
-    if move.who in COMMITTEE:
+    events, posts = [item.event for item in emitted], dict(here.posts)
+    if move.action in _READ_UNTIL:
         posts[move.action, move.who] = move.value
-        if not here.honest(move.who) and move.value != _right(here, move.who, move.action):
-            strayed |= {move.who}
     said = [event.accepted for event in events if isinstance(event, rounds.AcceptedFixed)]
-    after = replace(
-        here,
-        finals=progress.finals,
-        aborts=progress.aborts,
-        record=progress.rounds[here.number],
-        posts=posts,
-        charges=(*here.charges, *around.charged),
-        fixed=said[0] if said and here.fixed is None else here.fixed,
-        strayed=strayed,
-    )
-    return _erased(_timed(after, NOW if after.record.deadline >= NOW else PAST)), events
+    record, progress.rounds = progress.rounds[here.number], {}
+    record.deadline = NOW if record.deadline >= NOW else PAST
+    fixed = said[0] if said and here.fixed is None else here.fixed
+    charges = (*here.charges, *around.charged)
+    return _erased(here, progress, record, posts, charges, fixed), events
+
+
+def _given(here: Position, move: Move) -> dict[str, Any]:
+    """The arguments of a call."""
+    given: dict[str, Any] = {"study_id": STUDY}
+    if move.action in ARGUMENT:
+        given[ARGUMENT[move.action]] = move.value
+    if move.value == RIGHT and move.action in ("announce", "reveal"):
+        given[ARGUMENT[move.action]] = _chain(here.number, move.who)[LEVELS[here.record.state]]
+    if move.action == "announce":
+        given["hpke_key_digest"] = RIGHT
+    elif move.action == "openNoise":
+        given["seeds"] = (move.value,)
+    elif move.action == "defend":
+        given["seeds"] = (RIGHT, OTHER)
+    elif move.action == "attest":
+        # A dishonest site leaves its tags open: so it may come back and say something of them.
+        given["tags_right"] = here.honest(move.who) or move.who in here.setting.committee
+    elif move.action == "accuse":
+        fault, party = move.value
+        given |= {"fault": fault, "party": party, "evidence": bytes(32)}
+    return given
 
 
 @cache
-def _chain(number: int, member: Address) -> tuple[bytes, bytes, bytes]:
+def _chain(number: int, member: Address) -> tuple[bytes, ...]:
     return key_chain(RoundId(CHAIN, CONTRACT, STUDY, number), member, member.ljust(32, b"."))
 
 
@@ -303,39 +268,150 @@ def _timed(position: Position, deadline: int) -> Position:
     return replace(position, record=replace(position.record, deadline=deadline))
 
 
-_READ_UNTIL = {"commitFile": State.SETTLED, "commitSum": State.FINAL, "publish": State.FINAL}
+def _picked(after: Position) -> Iterator[Position]:
+    """What the pick may open of the noise that is not as it should be; then what that shows."""
+    if after.record.state is State.PICKED and not after.record.posted:
+        setting = after.setting
+        places = {bent(setting.noise_place(owner)): owner for owner in range(setting.members)}
+        suspect = {owner for owner, word in after.record.noise_lists.items() if word == FALSE}
+        suspect |= {places[word] for word in after.posts.values() if word in places}
+        for opens in product((False, True), repeat=len(suspect)):
+            chosen = {o for o, opened in zip(sorted(suspect), opens, strict=True) if opened}
+            words = after.record.noise_lists.items()
+            seen = {owner: word if owner in chosen else RIGHT for owner, word in words}
+            record = replace(after.record, noise_lists=seen)
+            yield replace(after, picked=frozenset(chosen), record=record)
+    elif after.record.state is State.OPENED and after.truth is None:
+        gone = replace(after.record, noise_lists={})
+        yield replace(after, truth=_truth(after), posts={}, picked=frozenset(), record=gone)
+    else:
+        yield after
+
+
+def _truth(after: Position) -> Truth:
+    """What follows from all that members posted, in the order in which everybody recomputes it."""
+    setting, posts = after.setting, after.posts
+    if not setting.honest:
+        return Truth()  # there is nobody to find anything out
+    sums = {member: posts["commitSum", member] for member in setting.committee}
+    told = {member: posts["publish", member] for member in setting.committee}
+    noise = {bent(setting.noise_place(owner)): owner for owner in range(setting.members)}
+    for who in setting.committee:
+        if told[who] == OTHER:
+            return Truth((Fault.PUBLICATION, who))
+    for owner, who in enumerate(setting.committee):
+        if posts["openNoise", who] == OTHER or after.record.noise_lists[owner] == FALSE:
+            return Truth((Fault.OPENING, who))
+    for who in setting.committee:
+        if noise.get(told[who]) in after.picked:
+            return Truth((Fault.TAG, who))
+    model = SHIFTED if SHIFTED in sums.values() else RIGHT
+    return Truth(None, *_told_apart(after, told, noise), model)
+
+
+def _told_apart(
+    after: Position, told: dict[Address, bytes], noise: dict[bytes, int]
+) -> tuple[tuple[tuple[Address, Address], ...], tuple[tuple[Address, Address], ...]]:
+    """Bent tags that only an honest owner finds: of sites' reports, and of noise that is kept."""
+    committee, own, shown = after.setting.committee, {}, {}
+    for who in reversed(committee):
+        for index, site in enumerate(SITES[: after.setting.sites]):
+            if told[who] == bent(index) and after.honest(site):
+                own[site] = who
+        owner = committee[noise[told[who]]] if told[who] in noise else who
+        if owner != who and after.honest(owner):
+            shown[owner] = who
+    return tuple(sorted(own.items())), tuple(sorted(shown.items()))
+
+
+_READ_UNTIL = {
+    "answer": State.ANSWERED,
+    "commitFile": State.JUDGED,
+    "commitSum": State.OPENED,
+    "publish": State.OPENED,
+    "openNoise": State.OPENED,
+}
 _ASKED_UNTIL = {STOPPED: State.OPEN}
 
 
-def _erased(after: Position) -> Position:
+def _erased(
+    before: Position,
+    study: Progress,
+    record: RoundRecord,
+    posts: dict[tuple[str, Address], bytes],
+    charges: tuple[str, ...],
+    fixed: int | None,
+) -> Position:
     """Without what nobody reads again: gone, not ignored, so a later reader would not find it."""
-    record, state = after.record, after.record.state
-    awaited = {row.action for row in table().rows if row.source is state}
-    posts = {
-        (action, who): value if action in _READ_UNTIL else b""
-        for (action, who), value in after.posts.items()
-        if action in awaited or state < _READ_UNTIL.get(action, State.ABSENT)
-    }
-    gone: dict[str, Any] = {"heads_digest": bytes(32), "transcript": bytes(32)}
-    gone["verdicts"] = sorted(record.verdicts)
+    state, setting = record.state, before.setting
+    posts = {key: value for key, value in posts.items() if state <= _READ_UNTIL[key[0]]}
+    record.heads_digest = record.transcript = bytes(32)
+    record.verdicts.sort()
+    if state is State.CLOSED:  # whose noise is denied
+        record.denials = {(owner, 0, 0) for owner, _, _ in record.denials}
+    if state is State.ANSWERED and record.denials:  # the first pair
+        record.denials, record.delivered = {min(record.denials)}, record.present
     if state >= State.DELIVERED:
-        gone["reports"] = {i: w for i, w in record.reports.items() if record.delivered >> i & 1}
-    if state >= State.KEYED:
-        gone |= {"key_heads": {}, "hpke_keys": {}}
+        record.reports = {i: w for i, w in record.reports.items() if record.delivered >> i & 1}
+        record.noise_lists = {j: _opens(word) for j, word in record.noise_lists.items()}
     if state >= State.SETTLED:
-        gone |= {"reports": {}, "noise_lists": {}, "verdicts": [], "denials": set()}
-        gone |= {"enrolled": 0, "present": 0, "delivered": 0, "unfetched": False}
+        record.reports, record.verdicts, record.denials = {}, [], set()
+        record.noise_lists = {j: _verifies(word) for j, word in record.noise_lists.items()}
+        record.enrolled = record.present = record.delivered = 0
+    if state is State.PUBLISHED and (end := _unequal(setting, posts)):
+        word, blamed = end
+        posts = {("commitSum", who): RIGHT for who in setting.committee}
+        posts |= {("publish", w): word if w in blamed else RIGHT for w in setting.committee}
+        record.noise_lists = dict.fromkeys(record.noise_lists, RIGHT)
+    if state >= State.PICKED:
+        record.key_heads, record.hpke_keys = {}, {}
     if state.ended:
-        gone |= {"posted": set(), "attestations": {}, "accepted": after.fixed or 0}
+        sites = SITES[: setting.sites] if state is State.FINAL else ()
+        record.noise_lists, record.accepted = {}, fixed or 0
+        record.attestations = {s: a for s, a in record.attestations.items() if s in sites}
+        record.accusations = {s: a for s, a in record.accusations.items() if s in sites}
+    study.resumptions = 0
+    if state is not State.ABSENT or study.unattributed < setting.terms.accusations:
+        study.resume_votes = {}
     return replace(
-        after,
-        record=replace(record, **gone),
+        before,
+        study=study,
+        record=record,
         posts=posts,
-        frame=after.frame if state < _ASKED_UNTIL.get(after.frame, State.CLOSED) else "",
-        enrolled=after.enrolled if state < State.OPEN else 0,
-        strayed=frozenset() if State.SETTLED <= state <= State.FINAL else after.strayed,
+        charges=charges,
+        fixed=fixed,
+        frame=before.frame if state < _ASKED_UNTIL.get(before.frame, State.CLOSED) else "",
+        enrolled=before.enrolled if state < State.OPEN else 0,
+        truth=None if state.ended else before.truth,
     )
 
 
-def start(setting: Setting) -> Position:
-    return Position(setting, (1 << setting.sites) - 1)
+def _unequal(
+    setting: Setting, posts: dict[tuple[str, Address], bytes]
+) -> tuple[bytes, list[Address]] | None:
+    """What decides the rest of the round once all have published, whatever else they posted.
+
+    Blobs that nobody honest can fetch, or else the first that does not add up.
+    """
+    told = {who: posts["publish", who] for who in setting.committee}
+    if kept := [who for who, word in told.items() if word == KEPT]:
+        return KEPT, kept
+    for who, word in told.items():
+        if word == OTHER or (word == RIGHT and posts["commitSum", who] == SHIFTED):
+            return OTHER, [who]
+    return None
+
+
+def _opens(word: bytes) -> bytes:
+    """What is still true of a list of noise once it is delivered."""
+    return word if word in (INVALID, FALSE) else RIGHT
+
+
+def _verifies(word: bytes) -> bytes:
+    """What is still true of it once it is accepted: nothing that its seed gives is invalid."""
+    return FALSE if word in (INVALID, FALSE) else RIGHT
+
+
+def start(setting: Setting, study: Progress | None = None) -> Position:
+    """Before a round: of the study's past only what the contract keeps."""
+    return fresh(setting, study or Progress())

@@ -27,8 +27,9 @@ def _lines(source: Table) -> Iterator[str]:
         else:
             # Such an action is only gathered: another one, or the deadline, ends the state.
             yield f"{row.source.title} --> {row.source.title}: {row.action} by {row.by}"
-    for state, outcome in source.timeouts.items():
-        yield _arrow(state, outcome, f"expire by anyone, late{_consequences(outcome)}")
+    for state, outcomes in source.timeouts.items():
+        for outcome in outcomes:
+            yield _arrow(state, outcome, f"expire by anyone, late{_condition(outcome)}")
     for state in State:
         if state.ended:
             yield f"{state.title} --> {_END}"
@@ -39,18 +40,20 @@ def _arrow(state: State, outcome: Outcome, label: str) -> str:
 
 
 def _label(row: Row, outcome: Outcome) -> str:
-    guard = f", if {outcome.guard}" if outcome.guard else ""
-    return f"{row.action} by {row.by}, {row.when}{guard}{_consequences(outcome)}"
+    return f"{row.action} by {row.by}, {row.when}{_condition(outcome)}"
 
 
-def _consequences(outcome: Outcome) -> str:
-    """Abort reason, who is named, and what becomes of the reservation."""
+def _condition(outcome: Outcome) -> str:
+    """The guard; abort reason, who is named, and what becomes of the reservation."""
     said = []
     if outcome.to is State.ABORTED:
         said.append(f"{outcome.reason} names {outcome.names}")
+    if outcome.guilty:
+        said.append("at fault")
     if outcome.reservation != "none":
         said.append(outcome.reservation)
-    return f" ({', '.join(said)})" if said else ""
+    guard = f", if {outcome.guard}" if outcome.guard else ""
+    return guard + (f" ({', '.join(said)})" if said else "")
 
 
 if __name__ == "__main__":

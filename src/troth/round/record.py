@@ -1,16 +1,35 @@
-"""What one round has gathered so far, and the named conditions that the table's guards ask of it.
+"""What one round and one study have gathered so far, between two transactions.
 
 Plain sets, dicts and bitmaps: the packed storage of the contract is its own business. Bitmaps run
 over the order of the transcript (sites in terms order, then noise candidates by member).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 from troth.ledger.address import Address
 from troth.ledger.bindings.structs import OnChainTerms
 from troth.round.transcript import bits
-from troth.round.transitions import State, table
+from troth.round.transitions import Fault, State, table
+
+SITE, AGGREGATOR = 1, 2
+"""The bits of a role set that rounds ask for, as the Consortium contract numbers roles."""
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """A voter's word that a model follows, and whether its own tags are right."""
+
+    model_digest: bytes
+    tags_right: bool
+
+
+@dataclass(frozen=True)
+class Accusation:
+    """A voter's word that a party is at fault. Its evidence is the voters' to read."""
+
+    fault: Fault
+    party: Address
 
 
 @dataclass
@@ -20,8 +39,11 @@ class RoundRecord:
     state: State = State.ABSENT
     deadline: int = 0
     posted: set[int] = field(default_factory=set)
-    """Committee members that did what the present state waits for."""
+    """Committee members that did what the present state waits for, or have nothing to do in it."""
+    owing: set[int] = field(default_factory=set)
+    """Contested: the owners of denied noise. Aborted: of noise that was rejected. Else nobody."""
     key_heads: dict[int, bytes] = field(default_factory=dict)
+    """By member: what its next reveal must hash to."""
     hpke_keys: dict[int, bytes] = field(default_factory=dict)
     heads_digest: bytes = bytes(32)
     enrolled: int = 0
@@ -34,12 +56,48 @@ class RoundRecord:
     delivered: int = 0
     denials: set[tuple[int, int, int]] = field(default_factory=set)
     """Noise that was not opened: owner, candidate, denier, as indices."""
-    unfetched: bool = False
-    """Some member could not fetch some other member's file."""
+    unserved: dict[int, int] = field(default_factory=dict)
+    """By member: how many others could not fetch what it put in the store in the present step."""
     verdicts: list[bytes] = field(default_factory=list)
     accepted: int = 0
-    attestations: dict[Address, bytes] = field(default_factory=dict)
+    attestations: dict[Address, Attestation] = field(default_factory=dict)
+    """Those that stand: an accusation takes its voter's attestation back."""
+    accusations: dict[Address, Accusation] = field(default_factory=dict)
     model_digest: bytes = bytes(32)
+    reviewed: set[int] = field(default_factory=set)
+    """Sites that came back after the round was final."""
+
+    def copy(self) -> Self:
+        """A record of its own: nothing in the containers changes, they are only added to."""
+        containers = (set, dict, list)
+        values: dict[str, Any] = vars(self)
+        own: dict[str, Any] = {
+            k: v.copy() if isinstance(v, containers) else v for k, v in values.items()
+        }
+        return type(self)(**own)
+
+
+@dataclass
+class Progress:
+    """How far one study is."""
+
+    finals: int = 0
+    aborts: int = 0
+    unattributed: int = 0
+    """Aborts since the last resumption that left open who is at fault."""
+    guilty: set[int] = field(default_factory=set)
+    """Members proven at fault."""
+    used: dict[int, int] = field(default_factory=dict)
+    """Accusations that each site has used since the last resumption."""
+    resumptions: int = 0
+    resume_votes: dict[bytes, set[Address]] = field(default_factory=dict)
+    """Who voted for each motion to resume."""
+    rounds: dict[int, RoundRecord] = field(default_factory=dict)
+
+    @property
+    def current(self) -> int:
+        """The round that the study is at."""
+        return self.finals + self.aborts + 1
 
 
 @dataclass(frozen=True)
@@ -76,108 +134,27 @@ class Shape:
         """Index of an account among the sites."""
         return _index([site.account for site in self.terms.sites], account)
 
-    def noise_owner(self, place: int) -> int:
-        """Member whose noise candidate stands at a place."""
-        return (place - self.sites) // self.terms.noise_candidates
+    def candidate(self, place: int) -> tuple[int, int]:
+        """Owner and number of the noise candidate at a place."""
+        return divmod(place - self.sites, self.terms.noise_candidates)
 
     def meets_quorum(self, bitmap: int) -> bool:
         """Whether the sites in a bitmap are enough, by number and by weight."""
         weights = [site.weight for i, site in enumerate(self.terms.sites) if bitmap >> i & 1]
         return len(weights) >= self.terms.min_sites and sum(weights) >= self.terms.min_weight
 
-    def voters(self, record: RoundRecord) -> int:
-        """Members and accepted sites: those who may attest."""
-        return self.members + sum(1 for place in bits(record.accepted) if place < self.sites)
+    def accepted_sites(self, record: RoundRecord) -> dict[int, Address]:
+        """The sites in S, by index."""
+        accepted = record.accepted & ~self.noise_bits
+        return {place: self.terms.sites[place].account for place in bits(accepted)}
+
+    def voters(self, record: RoundRecord) -> tuple[Address, ...]:
+        """Members and accepted sites: those who may attest and accuse."""
+        return (*self.terms.committee, *self.accepted_sites(record).values())
 
 
 def _index(accounts: list[Address] | tuple[Address, ...], account: Address) -> int | None:
     return accounts.index(account) if account in accounts else None
-
-
-def _noise_missing(shape: Shape, record: RoundRecord) -> bool:
-    return len(record.noise_lists) < shape.members
-
-
-def _below_quorum(shape: Shape, record: RoundRecord) -> bool:
-    judged = record.state is State.JUDGED
-    return not shape.meets_quorum(record.accepted if judged else record.present)
-
-
-def _noise_denied(_: Shape, record: RoundRecord) -> bool:
-    return bool(record.denials)
-
-
-def _file_unavailable(_: Shape, record: RoundRecord) -> bool:
-    return record.unfetched
-
-
-def _verdicts_differ(_: Shape, record: RoundRecord) -> bool:
-    return len(set(record.verdicts)) > 1
-
-
-def _noise_rejected(shape: Shape, record: RoundRecord) -> bool:
-    return record.accepted & shape.noise_bits != shape.noise_bits
-
-
-def _no_majority(shape: Shape, record: RoundRecord) -> bool:
-    return majority(shape, record) is None
-
-
-GUARDS: dict[str, Callable[[Shape, RoundRecord], bool]] = {
-    "noise missing": _noise_missing,
-    "below quorum": _below_quorum,
-    "noise denied": _noise_denied,
-    "file unavailable": _file_unavailable,
-    "verdicts differ": _verdicts_differ,
-    "noise rejected": _noise_rejected,
-    "no majority": _no_majority,
-}
-"""The conditions of the table, by the names it gives them."""
-
-
-def majority(shape: Shape, record: RoundRecord) -> bytes | None:
-    """The model digest that more than half of all voters attested; None without one.
-
-    The votes are more than the committee's, too: it never decides alone.
-    """
-    least = max(shape.voters(record) // 2, shape.members) + 1
-    votes = list(record.attestations.values())
-    for digest in votes:
-        if votes.count(digest) >= least:
-            return digest
-    return None
-
-
-def all_in(shape: Shape, record: RoundRecord) -> bool:
-    """Whether nobody is left to wait for in a state that ends by itself or by its deadline."""
-    if record.state is State.OPEN:
-        reported = sum(1 << site for site in record.reports)
-        return not _noise_missing(shape, record) and reported == record.enrolled
-    return len(record.attestations) == shape.voters(record)
-
-
-def _missing_member(shape: Shape, record: RoundRecord) -> tuple[Address, ...]:
-    there = record.noise_lists.keys() if record.state is State.OPEN else record.posted
-    return (next(a for j, a in enumerate(shape.terms.committee) if j not in there),)
-
-
-def _owner_and_denier(shape: Shape, record: RoundRecord) -> tuple[Address, ...]:
-    owner, _, denier = min(record.denials)
-    return shape.terms.committee[owner], shape.terms.committee[denier]
-
-
-def _owner(shape: Shape, record: RoundRecord) -> tuple[Address, ...]:
-    place = next(bits(shape.noise_bits & ~record.accepted))
-    return (shape.terms.committee[shape.noise_owner(place)],)
-
-
-NAMED: dict[str, Callable[[Shape, RoundRecord], tuple[Address, ...]]] = {
-    "nobody": lambda _shape, _record: (),
-    "missing member": _missing_member,
-    "owner and denier": _owner_and_denier,
-    "owner": _owner,
-}
-"""Whom an abort names, by the names the table gives."""
 
 
 def accepted_places(shape: Shape, record: RoundRecord, codes: bytes) -> tuple[int, int | None]:

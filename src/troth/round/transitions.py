@@ -20,15 +20,21 @@ class State(IntEnum):
     ANNOUNCED = 2
     OPEN = 3
     CLOSED = 4
-    DELIVERED = 5
-    KEYED = 6
-    COMMITTED = 7
-    JUDGED = 8
-    SETTLED = 9
-    SUMMED = 10
-    PUBLISHED = 11
-    FINAL = 12
-    ABORTED = 13
+    CONTESTED = 5
+    ANSWERED = 6
+    DELIVERED = 7
+    KEYED = 8
+    COMMITTED = 9
+    JUDGED = 10
+    SETTLED = 11
+    SUMMED = 12
+    CHALLENGED = 13
+    PUBLISHED = 14
+    HELD = 15
+    PICKED = 16
+    OPENED = 17
+    FINAL = 18
+    ABORTED = 19
 
     @property
     def title(self) -> str:
@@ -41,19 +47,42 @@ class State(IntEnum):
         return self in (State.FINAL, State.ABORTED)
 
 
+class Fault(IntEnum):
+    """What a voter may accuse a party of, numbered as in the Rounds contract.
+
+    All but the last can be recomputed by anyone and are decided by votes; `OWN_TAG` is a site's
+    word about its own tag, which nobody can check.
+    """
+
+    NONE = 0
+    PUBLICATION = 1
+    OPENING = 2
+    VERIFICATION = 3
+    TAG = 4
+    ACCUSATION = 5
+    OWN_TAG = 6
+
+    @property
+    def title(self) -> str:
+        """The name as in the table and the contract, for example ``OwnTag``."""
+        return self.name.title().replace("_", "")
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """Where a step leads; the first outcome whose guard holds is taken."""
+    """Where a step or a deadline leads; the first outcome whose guard holds is taken."""
 
     to: State
     guard: str | None
-    """Named condition (`machine`), or None: always."""
+    """Named condition (`guards`), or None: always."""
     reason: str
     """Abort reason, ``None`` where the round goes on."""
     names: str
-    """Whom an abort names: ``nobody``, ``missing member``, ``owner``, ``owner and denier``."""
+    """Whom an abort names (`guards`), for example ``nobody`` or ``missing member``."""
     reservation: str
     """``none``, ``reserve``, ``settle`` or ``release``."""
+    guilty: bool
+    """Whether the member named is proven at fault, so that its committee cannot go on."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +95,7 @@ class Row:
     action: str
     """The contract's function."""
     by: str
-    """``member``, ``site``, ``voter`` or ``anyone``."""
+    """``member``, ``owner`` (a member whose answer is due), ``site``, ``voter`` or ``anyone``."""
     when: str
     """When outcomes are tried: ``first``, ``all``, ``now``, ``all in or late`` or ``never``."""
     outcomes: tuple[Outcome, ...]
@@ -79,10 +108,12 @@ class Table:
     rows: tuple[Row, ...]
     windows: dict[State, str]
     """The window (a field of the terms) that bounds each awaited state."""
-    timeouts: dict[State, Outcome]
+    timeouts: dict[State, tuple[Outcome, ...]]
     """What ``expire`` does in each state that it may end."""
     reasons: tuple[str, ...]
     """Abort reasons, numbered as in the contract."""
+    unattributed: frozenset[str]
+    """Reasons that may end a round without naming who is at fault."""
     verdicts: tuple[str, ...]
     """Reason codes of a verdict; 0 is accepted."""
 
@@ -102,11 +133,13 @@ def table() -> Table:
 
 
 def _read(document: Any) -> Table:
-    if document["format"] != "troth/transitions/v1":
+    if document["format"] != "troth/transitions/v2":
         raise ValueError(f"unknown format of the transition table: {document['format']}")
     named = [entry["name"] for entry in document["states"]]
     if named != [state.title for state in State]:
         raise ValueError("the table's states are not those of this module")
+    if document["faults"] != [fault.title for fault in Fault]:
+        raise ValueError("the table's faults are not those of this module")
     return Table(
         rows=tuple(
             Row(
@@ -125,20 +158,24 @@ def _read(document: Any) -> Table:
             if entry["window"]
         },
         timeouts={
-            State[entry["name"].upper()]: _outcome({"to": "Aborted", **entry["timeout"]})
+            State[entry["name"].upper()]: tuple(
+                _outcome({"to": "Aborted", **outcome}) for outcome in entry["timeout"]
+            )
             for entry in document["states"]
             if entry["timeout"]
         },
         reasons=tuple(document["reasons"]),
+        unattributed=frozenset(document["unattributed"]),
         verdicts=tuple(document["verdicts"]),
     )
 
 
-def _outcome(entry: dict[str, str]) -> Outcome:
+def _outcome(entry: dict[str, Any]) -> Outcome:
     return Outcome(
         to=State[entry["to"].upper()],
         guard=entry.get("if"),
         reason=entry.get("reason", "None"),
         names=entry.get("names", "nobody"),
         reservation=entry.get("reservation", "none"),
+        guilty=entry.get("guilty", False),
     )

@@ -15,6 +15,7 @@ from troth.round.machine import Emitted
 
 _MEMBERS = range(2, 6)
 _SITES = range(1, 65)
+_CANDIDATES = (2, 4, 8)
 _MIN_VARIANCE = 4
 _WINDOW = range(1, 30 * 24 * 60 * 60 + 1)
 """Seconds that a step may take."""
@@ -25,12 +26,14 @@ _WINDOWS = (
     "open",
     "report",
     "deliver",
+    "answer",
     "reveal",
     "commitFile",
-    "confirmFiles",
+    "confirm",
     "judge",
     "commitSum",
     "publish",
+    "openNoise",
     "attest",
 )
 
@@ -162,11 +165,13 @@ def _rules(terms_digest: bytes, terms: OnChainTerms) -> Iterator[tuple[str, bool
     yield "mode", terms.mode == 0
     yield "committee", members in _MEMBERS
     yield "honest", 1 <= terms.honest < members
-    yield "noiseCandidates", terms.noise_candidates == 1
+    yield "noiseCandidates", terms.noise_candidates in _CANDIDATES
+    yield "accusations", terms.accusations >= 1
     yield "rounds", terms.rounds in _ROUNDS
     yield "maxAborts", terms.max_aborts <= _MAX_ABORTS
     yield "sites", sites in _SITES
     yield "minSites", 1 <= terms.min_sites <= sites
+    yield "corruptSites", terms.corrupt_sites < terms.min_sites
     yield "clip", terms.clip >= 1
     yield "noiseVariance", terms.noise_variance >= _MIN_VARIANCE
     for name, seconds in zip(_WINDOWS, astuple(terms.windows), strict=True):

@@ -82,11 +82,19 @@ class World:
             return self.rounds.apply(sender, name, given, now, self)
         return _ACTIONS[call.contract, name](self, sender, given)
 
-    # What the Rounds contract asks of the others (round.machine.Surroundings)
+    # What the Rounds contract asks of the others (round.call.Surroundings)
 
     def roles_of(self, account: Address) -> int:
         """Role set of a member; 0 when it is none."""
         return self.consortium.roles_of(account)
+
+    def quorum(self) -> int:
+        """Votes that carry a motion of the consortium now."""
+        return self.consortium.quorum
+
+    def epoch(self) -> int:
+        """How often the consortium's membership has changed."""
+        return self.consortium.epoch
 
     def is_active(self, study_id: bytes) -> bool:
         """Whether a study is active now."""
@@ -97,7 +105,7 @@ class World:
         return self.studies.terms.get(study_id)
 
     def enrolled_sites(self, study_id: bytes) -> int:
-        """Bitmap of the sites that may take part in a round that opens now."""
+        """Bitmap of the sites whose roles and grants stand now."""
         return self.studies.enrolled_sites(study_id)
 
     def charges_of(self, study_id: bytes, sites: int) -> tuple[tuple[bytes, int], ...]:

@@ -76,18 +76,22 @@ class Windows:
     open: int
     report: int
     deliver: int
+    answer: int
     reveal: int
     commit_file: int
-    confirm_files: int
+    confirm: int
     judge: int
     commit_sum: int
     publish: int
+    open_noise: int
     attest: int
 
 
 WINDOWS: Final = abi.Struct(
     Windows,
     (
+        abi.Uint(32),
+        abi.Uint(32),
         abi.Uint(32),
         abi.Uint(32),
         abi.Uint(32),
@@ -125,6 +129,9 @@ class OnChainTerms:
     mode: int
     honest: int
     noise_candidates: int
+    accusations: int
+    corrupt_sites: int
+    every_site: bool
     rounds: int
     max_aborts: int
     min_sites: int
@@ -142,6 +149,9 @@ ON_CHAIN_TERMS: Final = abi.Struct(
         abi.Uint(8),
         abi.Uint(8),
         abi.Uint(8),
+        abi.Uint(8),
+        abi.Uint(8),
+        abi.Bool(),
         abi.Uint(32),
         abi.Uint(32),
         abi.Uint(32),
