@@ -70,11 +70,23 @@ def test_terms_that_hold_are_read(document):
         (("privacy", "clip"), 0, "privacy.clip"),
         (("privacy", "noise_variance"), 3, "privacy.noise_variance"),
         (("privacy", "honest"), 3, "privacy.honest"),
-        (("privacy", "noise_candidates"), 2, "privacy.noise_candidates"),
+        (("privacy", "noise_candidates"), 1, "privacy.noise_candidates"),
+        (("privacy", "noise_candidates"), 3, "privacy.noise_candidates"),
+        (("privacy", "noise_candidates"), 16, "privacy.noise_candidates"),
+        (("finality", "corrupt_sites"), 2, "finality.corrupt_sites"),
+        (("finality", "corrupt_sites"), -1, "finality.corrupt_sites"),
+        (("finality", "accusations"), 0, "finality.accusations"),
+        (("finality", "accusations"), 256, "finality.accusations"),
+        (("finality", "every_site"), 1, "finality.every_site"),
+        (("finality",), None, "finality"),
         (("quorum", "min_sites"), 4, "quorum.min_sites"),
         (("quorum", "min_weight"), 99, "quorum.min_weight"),
         (("windows", "judge"), 0, "windows.judge"),
         (("windows", "judge"), 20, "windows.judge"),
+        (("windows", "answer"), 20, "windows.answer"),
+        (("windows", "confirm"), 20, "windows.confirm"),
+        (("windows", "open_noise"), 20, "windows.open_noise"),
+        (("windows", "confirm_files"), 100, "windows.confirm_files"),
         (("max_aborts",), -1, "max_aborts"),
         (("committee",), ["0x12"], "committee[0]"),
         (("committee",), [], "committee"),
@@ -95,6 +107,36 @@ def test_terms_that_hold_are_read(document):
 )
 def test_a_contradiction_is_named_where_it_stands(document, path, value, where):
     assert refused(document, path, value).where == where
+
+
+@pytest.mark.parametrize("candidates", [2, 4, 8])
+def test_noise_candidates_are_a_small_power_of_two(document, candidates):
+    changed = document | {"privacy": document["privacy"] | {"noise_candidates": candidates}}
+    assert terms.decode(canonical.encode(changed)).privacy.noise_candidates == candidates
+
+
+def test_no_corrupt_site_need_be_assumed(document):
+    changed = document | {"finality": document["finality"] | {"corrupt_sites": 0}}
+    assert terms.decode(canonical.encode(changed)).finality.corrupt_sites == 0
+
+
+def many_sites(document, count):
+    site = document["sites"][0]
+    accounts = [Account(n.to_bytes(32, "big")).address for n in range(1, count + 1)]
+    sites = [
+        site | {"account": str(account), "lineage": f"0x{n:064x}"}
+        for n, account in enumerate(accounts)
+    ]
+    windows = dict.fromkeys(document["windows"], 3 * (count + 4))
+    return document | {"sites": sites, "windows": windows}
+
+
+def test_all_reports_of_a_round_fit_one_bitmap(document):
+    """Three members with two candidates each leave room for 98 sites."""
+    assert len(terms.decode(canonical.encode(many_sites(document, 98))).sites) == 98
+    with pytest.raises(TermsError, match="105 reports") as caught:
+        terms.decode(canonical.encode(many_sites(document, 99)))
+    assert caught.value.where == "sites"
 
 
 @pytest.fixture(scope="module")

@@ -164,10 +164,30 @@ def test_each_failure_by_name(change, names):
 
 def test_a_sum_beyond_half_the_modulus_wraps():
     half = VARIANTS[SMALL.variant].field.modulus // 2
-    most = (half - 2 * 457) // 256 - 4
+    most = (half - 2 * 4 * 457) // 256 - 4
     for weight, names in ((most, {"budget"}), (most + 1, {"budget", "no_wrap"})):
         decided = checks(replace(SMALL, weights=(1, 1, 1, 1, weight)))
         assert {check.name for check in decided if check.required and not check.ok} == names
+
+
+@pytest.mark.parametrize("candidates", [2, 4, 8])
+def test_every_noise_candidate_counts_in_the_largest_sum(candidates):
+    design = replace(SMALL, noise_candidates=candidates)
+    assert design.sum_bound == 5 * 256 + 2 * candidates * 457
+    (check,) = (check for check in checks(design) if check.name == "no_wrap")
+    assert f"{2 * candidates} noise vectors" in check.explanation
+
+
+def test_candidates_that_are_taken_off_again_cost_no_privacy():
+    few, many = (plan(replace(HOSPITALS, noise_candidates=candidates)) for candidates in (2, 8))
+    assert few.nano_rho_per_round == many.nano_rho_per_round
+    assert few.epsilon_guaranteed == many.epsilon_guaranteed
+
+
+@pytest.mark.parametrize("candidates", [1, 0, 9])
+def test_candidates_beyond_what_terms_may_say_are_refused(candidates):
+    with pytest.raises(ParameterError, match="noise_candidates"):
+        replace(HOSPITALS, noise_candidates=candidates)
 
 
 def test_exact_step_fails_beyond_two_to_53():

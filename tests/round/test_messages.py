@@ -7,9 +7,13 @@ import pytest
 from troth.errors import DecodeError
 from troth.round.messages import (
     NOISE_LIST_FORMAT,
+    OPENED_SHARES_FORMAT,
     NoiseList,
+    OpenedShare,
+    OpenedShares,
     decode_envelope,
     decode_noise_list,
+    decode_opened_shares,
     decode_verifier_file,
 )
 from troth.round.transcript import bits
@@ -104,3 +108,72 @@ def test_a_verifier_file_speaks_of_every_delivered_report_once(finished):
     ):
         with pytest.raises(DecodeError):
             decode_verifier_file(changed.encode(), member, places)
+
+
+@pytest.fixture
+def opened(of_three):
+    """What the first member shows of its two candidates to the two others: no share of its own."""
+    study = of_three.small.study
+    return tuple(
+        OpenedShare(study.noise_place(0, number), study.committee[member], bytes([number, member]))
+        for number in (0, 1)
+        for member in (1, 2)
+    )
+
+
+def shown(of_three, shares, **changes):
+    message = replace(OpenedShares(OPENED_SHARES_FORMAT, tuple(shares)), **changes)
+    study = of_three.small.study
+    return decode_opened_shares(message.encode(), study, study.committee[0])
+
+
+def test_opened_shares_are_read_by_place_and_holder(of_three, opened):
+    first, second = (of_three.small.study.noise_place(0, number) for number in (0, 1))
+    assert shown(of_three, opened) == {
+        (first, 1): b"\x00\x01",
+        (first, 2): b"\x00\x02",
+        (second, 1): b"\x01\x01",
+        (second, 2): b"\x01\x02",
+    }
+    assert shown(of_three, []) == {}
+
+
+def test_opened_shares_are_the_owners_noise_held_by_others(of_three, opened):
+    study, (first, *others) = of_three.small.study, opened
+    for changed in (
+        replace(first, member=study.committee[0]),  # its own
+        replace(first, member=study.sites[0]),
+        replace(first, member=bytes(20)),
+        replace(first, member=b""),
+        replace(first, place=0),  # a site's report
+        replace(first, place=study.noise_place(1, 0)),  # somebody else's noise
+        replace(first, place=len(study.reporters)),
+        replace(first, place=-1),
+        others[0],  # one twice
+    ):
+        with pytest.raises(DecodeError, match="opened shares"):
+            shown(of_three, [changed, *others])
+
+
+def test_opened_shares_have_one_form(of_three, opened):
+    study = of_three.small.study
+    data = OpenedShares(OPENED_SHARES_FORMAT, opened).encode()
+    with pytest.raises(DecodeError, match="format"):
+        shown(of_three, opened, format="troth/opened-shares/v2")
+    for broken in (b"", data + b" ", data[:-1], data.replace(b":", b": ", 1)):
+        with pytest.raises(DecodeError):
+            decode_opened_shares(broken, study, study.committee[0])
+
+
+def test_the_largest_answer_stays_within_what_readers_fetch(of_three):
+    study = of_three.small.study
+    shares = [
+        OpenedShare(place, member, bytes(study.extended_size(place, study.share_of(place, index))))
+        for number in range(study.terms.privacy.noise_candidates)
+        for place in [study.noise_place(0, number)]
+        for index, member in enumerate(study.committee)
+        if index != 0
+    ]
+    assert len(OpenedShares(OPENED_SHARES_FORMAT, tuple(shares)).encode()) <= (
+        study.opened_shares_limit
+    )

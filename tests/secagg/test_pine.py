@@ -34,6 +34,24 @@ def shard_at(
     return nonce, *pine.shard_integers(vector, nonce, rng.bytes(pine.RAND_SIZE))
 
 
+@pytest.mark.parametrize("shares", [2, 3, 5])
+def test_an_output_share_is_what_verification_would_release(variant, shares, rng, play):
+    pine = Pine(variant, shares=shares, dimension=5, num_frac_bits=4, l2_norm_bound=1000)
+    key, vector = rng.bytes(pine.VERIFY_KEY_SIZE), bounded(rng, pine)
+    nonce, public_share, inputs = shard_at(pine, rng, vector)
+    released = play(pine, key, nonce, public_share, inputs)
+    made = [pine.output_share(index, share) for index, share in enumerate(inputs)]
+    assert [share.encode() for share in made] == [share.encode() for share in released]
+
+
+def test_an_output_share_is_of_one_aggregators_input_share(rng):
+    pine = pine32()
+    _, _, (leader, helper) = shard_at(pine, rng, bounded(rng, pine))
+    for index, share in ((0, helper), (1, leader), (2, helper), (-1, helper)):
+        with pytest.raises(ParameterError):
+            pine.output_share(index, share)
+
+
 @pytest.mark.parametrize("shares", [2, 3, 4, 5])
 @pytest.mark.parametrize("dimension", [1, 3, 17])
 def test_random_vectors_sum_up(variant, shares, dimension, rng, play):

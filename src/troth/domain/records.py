@@ -8,6 +8,7 @@ which it is.
 """
 
 import dataclasses
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -15,6 +16,12 @@ from troth.domain import canonical
 from troth.errors import DecodeError
 
 Record = TypeVar("Record")
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """Types of a record's fields; a bundle holds thousands of records of one kind."""
+    return get_type_hints(kind)
 
 
 def encode(record: Any) -> bytes:
@@ -54,7 +61,7 @@ def from_json(kind: type[Record], value: Any, where: str) -> Record:
     """Build a record from a JSON value of exactly its shape; ``where`` is the path so far."""
     if not isinstance(value, dict):
         raise DecodeError(f"{where or 'document'}: is not an object")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # every class is hashable
     for name in value:
         if name not in hints:
             raise DecodeError(f"{_path(where, name)}: is unknown")
@@ -104,9 +111,7 @@ def _real(value: Any, where: str) -> float:
 
 def _one_of(union: Any, value: Any, where: str) -> Any:
     """A record of the kind that its name says."""
-    kinds = {
-        name: kind for kind in get_args(union) for name in get_args(get_type_hints(kind)["name"])
-    }
+    kinds = {name: kind for kind in get_args(union) for name in get_args(_hints(kind)["name"])}
     if not isinstance(value, dict):
         raise DecodeError(f"{where}: is not an object")
     if "name" not in value:

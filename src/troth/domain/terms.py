@@ -19,6 +19,10 @@ from troth.errors import DecodeError, TermsError
 FORMAT = "troth/terms/v1"
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _MOST_SECONDS = 30 * 86_400
+_MAY_BE_ZERO = ("max_aborts", "scale_bits", "corrupt_sites")
+_MOST_PLACES = 104
+CANDIDATES = (2, 4, 8)
+"""Noise candidates of a member: a power of two, so that a hash picks one without a bias."""
 _BYTES32 = re.compile(r"0x[0-9a-f]{64}")
 
 
@@ -77,7 +81,7 @@ class PrivacyTerms:
     honest: int
     """h: members whose noise alone gives the privacy claimed."""
     noise_candidates: int
-    """M: noise reports per member and round."""
+    """M: noise reports per member and round; all but one are opened before a round is final."""
     delta: float
     """δ at which ε is stated."""
     epsilon: float
@@ -93,6 +97,20 @@ class QuorumTerms:
 
 
 @dataclass(frozen=True)
+class FinalityTerms:
+    """Whose word makes a round final, and how often a word alone may stop one."""
+
+    corrupt_sites: int
+    """Sites assumed to lie together with the whole committee; a round becomes final by the equal
+    attestations of more parties than these, and of more than half of all voters."""
+    accusations: int
+    """Accusations of one site that nobody can check, and aborts that name nobody, before the
+    members have to vote."""
+    every_site: bool
+    """Whether every accepted site must speak, or a majority of voters is enough."""
+
+
+@dataclass(frozen=True)
 class WindowTerms:
     """Seconds that each step may take."""
 
@@ -100,13 +118,18 @@ class WindowTerms:
     open: int
     report: int
     deliver: int
+    answer: int
     reveal: int
+    """Of each of the three reveals."""
     commit_file: int
-    confirm_files: int
+    confirm: int
+    """Of verifier files, and of publications."""
     judge: int
     commit_sum: int
     publish: int
+    open_noise: int
     attest: int
+    """For attestations and accusations."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +197,7 @@ class Terms:
     max_aborts: int
     """Rounds that may abort before the study stops."""
     quorum: QuorumTerms
+    finality: FinalityTerms
     windows: WindowTerms
     secagg: SecaggTerms
     privacy: PrivacyTerms
@@ -283,10 +307,11 @@ def _parties(terms: Terms) -> Iterator[_Rule]:
 
 
 def _integers(terms: Terms) -> Iterator[_Rule]:
-    """Every integer but two is a count, a bound or a duration: at least 1."""
+    """Every integer but three is a count, a bound or a duration: at least 1."""
     parts: tuple[tuple[str, Any], ...] = (
         ("", terms),
         ("quorum.", terms.quorum),
+        ("finality.", terms.finality),
         ("windows.", terms.windows),
         ("secagg.", terms.secagg),
         ("privacy.", terms.privacy),
@@ -296,8 +321,8 @@ def _integers(terms: Terms) -> Iterator[_Rule]:
     for part, value in parts:
         for field in dataclasses.fields(value):
             number = getattr(value, field.name)
-            if isinstance(number, int):
-                least = 0 if field.name in ("max_aborts", "scale_bits") else 1
+            if type(number) is int:
+                least = 0 if field.name in _MAY_BE_ZERO else 1
                 yield part + field.name, number >= least, f"is {number}, must be >= {least}"
 
 
@@ -321,7 +346,13 @@ def _limits(terms: Terms) -> Iterator[_Rule]:
         privacy.honest < len(terms.committee),
         "must be below the committee's size",
     )
-    yield "privacy.noise_candidates", privacy.noise_candidates == 1, "this version runs 1"
+    candidates = privacy.noise_candidates
+    yield "privacy.noise_candidates", candidates in CANDIDATES, "must be 2, 4 or 8"
+    places = len(terms.sites) + len(terms.committee) * candidates
+    yield "sites", places <= _MOST_PLACES, f"{places} reports a round, at most {_MOST_PLACES}"
+    corrupt = terms.finality.corrupt_sites
+    yield "finality.corrupt_sites", corrupt < quorum.min_sites, "must be below quorum.min_sites"
+    yield "finality.accusations", terms.finality.accusations <= 255, "is above 255"
     yield "privacy.noise_variance", privacy.noise_variance >= 4, "below 4, that is σ < 2: refused"
     yield "rounds", terms.rounds <= 10**6, "is above 10^6"
     yield "max_aborts", terms.max_aborts <= 10**4, "is above 10^4"

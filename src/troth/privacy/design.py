@@ -6,6 +6,7 @@ impossible. Whether the rest *fits* is for `troth.privacy.inequalities` to say.
 
 from dataclasses import dataclass
 
+from troth.domain.terms import CANDIDATES
 from troth.errors import ParameterError
 from troth.privacy.dp.discrete_gaussian import noise_bound
 from troth.privacy.dp.validate import require_integer, require_probability
@@ -41,7 +42,7 @@ class StudyDesign:
     variant: str
     """PINE variant, for example ``Pine64HmacSha256Aes128``."""
     members: int
-    """m: committee members, each with one share of every report and one noise vector."""
+    """m: committee members, each with one share of every report and its noise vectors."""
     dimension: int
     """d: coordinates of an update."""
     record_bounds: tuple[int, ...]
@@ -55,13 +56,15 @@ class StudyDesign:
     noise_variance: int
     """σ_h² of each noise vector, per coordinate."""
     honest: int
-    """h: noise vectors that the guarantee counts on."""
+    """h: members whose noise the guarantee counts on."""
     rounds: int
     """T."""
     delta: float
     """δ at which ε is stated."""
     epsilon: float
     """Largest ε, by the guaranteed figure, that each dataset lineage grants."""
+    noise_candidates: int = 4
+    """M: noise vectors of each member in the sum, of which all but one are taken off again."""
     counted: bool = False
     """Whether a record is one count in one coordinate, so that nothing is clipped or rounded."""
     proofs: int | None = None
@@ -81,6 +84,8 @@ class StudyDesign:
             _require_positive(name, getattr(self, name), MOST_INTEGER)
         _require_positive("honest", self.honest, MOST_HONEST)
         require_integer("members", self.members, least=2, most=5)
+        if self.noise_candidates not in CANDIDATES:
+            raise ParameterError(f"noise_candidates is {self.noise_candidates}; it is 2, 4 or 8")
         require_integer("scale_bits", self.scale_bits, least=0, most=127)
         for name in ("num_wr_checks", "num_wr_successes"):
             _require_positive(name, getattr(self, name), MOST_CHECKS)
@@ -117,8 +122,9 @@ class StudyDesign:
 
     @property
     def sum_bound(self) -> int:
-        """Most that a coordinate of the weighted sum with all noise can be."""
-        return sum(self.weights) * self.site_norm_bound + self.members * self.noise_norm_bound
+        """Most that a coordinate of the weighted sum can be, with every noise candidate in it."""
+        noise = self.members * self.noise_candidates * self.noise_norm_bound
+        return sum(self.weights) * self.site_norm_bound + noise
 
 
 def _require_positive(name: str, value: int, most: int) -> None:

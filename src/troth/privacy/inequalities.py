@@ -54,7 +54,8 @@ def checks(design: StudyDesign) -> Iterator[Check]:
     yield Check(
         "no_wrap",
         2 * design.sum_bound < modulus,
-        f"a coordinate of the weighted sum with {design.members} noise vectors is at most "
+        f"a coordinate of the weighted sum with {design.members * design.noise_candidates} noise "
+        "vectors is at most "
         f"{design.sum_bound}, and half the modulus is {modulus // 2}",
     )
     yield Check(

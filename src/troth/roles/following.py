@@ -1,17 +1,39 @@
-"""Following the model: from final rounds and published aggregate shares to the next model.
+"""Following a round: from the ledger and the published blobs to its fault, or to the next model.
 
-Members and sites run the same code; the step itself (`round/step.py`) is an auditor's too.
+Members and sites run the same code; what follows (`round/faults.py`, `round/step.py`) is an
+auditor's too.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from troth.domain.terms import EvaluationTerms
 from troth.errors import DecodeError, EncodingError, ParameterError
 from troth.learning.model import Model
 from troth.ledger.address import Address
+from troth.roles.verifying import envelope_digests, read_envelopes, read_files
+from troth.round.faults import Examined, ProvenFault, examine, require_evidence
 from troth.round.mail import Inbox, Wanted
+from troth.round.messages import VerifierFile, decode_opened_shares
+from troth.round.publication import publication_size
+from troth.round.published import PublishedRound, published_round
 from troth.round.step import next_model
 from troth.round.study import Study
-from troth.round.transcript import sum_digest
-from troth.round.view import RoundView
+from troth.round.transcript import bits
+from troth.round.transitions import Fault
+from troth.round.verdict import round_verify_key
+from troth.round.view import Accusation, RoundView
+
+Examine = Callable[[PublishedRound], Examined]
+"""`examine`, or something that remembers what it said."""
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A round that has been checked as far as everybody can."""
+
+    published: PublishedRound
+    examined: Examined
 
 
 def current_model(study: Study, inbox: Inbox, account: Address) -> Model | None:
@@ -41,33 +63,106 @@ def _fetched(study: Study, digest: bytes, inbox: Inbox) -> Model | None:
     return model if model.dimension == study.model_dimension else None
 
 
-def followed_model(study: Study, view: RoundView, inbox: Inbox, account: Address) -> Model | None:
-    """The model that follows from a published round.
+def publications(study: Study, view: RoundView, inbox: Inbox) -> list[bytes | None]:
+    """Every member's publication, in committee order; None where nobody serves it."""
+    size = publication_size(study, view.accepted)
+    wanted = (Wanted(view.publications[member], size, keep=True) for member in study.committee)
+    return list(inbox.take(wanted))
 
-    None while a blob cannot be fetched, and for ever when a member published another share than it
-    had committed to, or the shares give no sum that the model can take: then nobody honest attests,
-    and the round ends without a majority.
+
+def follow(
+    study: Study, view: RoundView, inbox: Inbox, examine_round: Examine = examine
+) -> Followed | None:
+    """Check all that is published of a round whose noise is opened.
+
+    Returns:
+        None while a blob cannot be fetched.
+
+    Raises:
+        ProvenFault: what every honest voter finds as well, and accuses.
     """
-    shares = _published_shares(study, view, inbox)
+    blobs = publications(study, view, inbox)
+    served = [blob for blob in blobs if blob is not None]
+    read = read_files(study, view, None, inbox)
+    files = [file for file in read if isinstance(file, VerifierFile)]
+    envelopes = read_envelopes(study, view, inbox)
+    noise = {place for place in bits(view.accepted) if not study.is_site(place)}
+    if len(served) < len(blobs) or len(files) < len(read) or not noise <= envelopes.keys():
+        return None
+    key = round_verify_key(study, view)
+    published = published_round(
+        study, view, verify_key=key, envelopes=envelopes, files=files, publications=served
+    )
+    followed = Followed(published, examine_round(published))
+    _judge_accusations(study, view, inbox, followed)
+    return followed
+
+
+def read_by_voters(study: Study, view: RoundView, inbox: Inbox) -> tuple[bytes, ...]:
+    """What `follow` has read, all of it public: a member serves it again to voters that lack it."""
+    named = {*view.publications.values(), *view.files.values(), *view.noise_lists.values()}
+    named |= {digest for _, digest in envelope_digests(study, view, inbox)}
+    return tuple(
+        data for item, data in inbox.blobs.items() if data is not None and item.digest in named
+    )
+
+
+def _judge_accusations(study: Study, view: RoundView, inbox: Inbox, followed: Followed) -> None:
+    """Decide what members accuse each other of, beyond what everybody finds without them.
+
+    Evidence comes first: a member that agrees with another one's evidence shows none of its own.
+    A site that accuses falsely only delays: its word is passed over. A vote about another one's
+    accusation is decided by that accusation.
+    """
+    unseen = {
+        accusation.party
+        for accuser, accusation in _members_accusations(study, view)
+        if _shows(accusation) and not _judge_evidence(study, inbox, followed, accuser, accusation)
+    }
+    for accuser, accusation in _members_accusations(study, view):
+        agrees = accusation.fault is Fault.TAG and accusation.party in unseen
+        if not _shows(accusation) and not agrees:
+            raise ProvenFault(Fault.ACCUSATION, accuser, "nothing speaks for what it says")
+
+
+def _members_accusations(study: Study, view: RoundView) -> list[tuple[Address, Accusation]]:
+    """In committee order, without the votes about accusations."""
+    made = ((member, view.accusations.get(member)) for member in study.committee)
+    return [(member, it) for member, it in made if it and it.fault is not Fault.ACCUSATION]
+
+
+def _shows(accusation: Accusation) -> bool:
+    return accusation.fault is Fault.TAG and any(accusation.evidence)
+
+
+def _judge_evidence(
+    study: Study, inbox: Inbox, followed: Followed, accuser: Address, accusation: Accusation
+) -> bool:
+    """Look at what an accuser shows; False while it cannot be fetched, raises otherwise."""
+    (data,) = inbox.take([Wanted(accusation.evidence, study.opened_shares_limit, keep=True)])
+    if data is None:
+        return False
+    try:
+        opened = decode_opened_shares(data, study, accuser)
+    except DecodeError as problem:
+        raise ProvenFault(Fault.ACCUSATION, accuser, str(problem)) from problem
+    publications = followed.examined.publications
+    require_evidence(followed.published, publications, accuser, accusation.party, opened)
+    return True
+
+
+def followed_model(
+    study: Study, view: RoundView, inbox: Inbox, account: Address, followed: Followed
+) -> Model | None:
+    """The model that follows from a checked round.
+
+    None while the one before cannot be fetched, and for ever when the sum is beyond what the model
+    can take: then nobody honest attests, and the round ends without a majority.
+    """
     model = current_model(study, inbox, account)
-    if shares is None or model is None:
+    if model is None:
         return None
     try:
-        return next_model(study, view.accepted, shares, model)
-    except (DecodeError, EncodingError, ParameterError):
+        return next_model(study, view.accepted, followed.examined, model)
+    except (EncodingError, ParameterError):
         return None
-
-
-def _published_shares(study: Study, view: RoundView, inbox: Inbox) -> list[bytes] | None:
-    """Every member's aggregate share, each bound by the digest it posted before; else None."""
-    where = study.where(view.number)
-    size = study.site_pine.output_share_size
-    found = inbox.take(Wanted(view.publications[member], size) for member in study.committee)
-    shares = []
-    for member, share in zip(study.committee, found, strict=True):
-        if share is None or len(share) != size:
-            return None
-        if sum_digest(where, member, view.accepted, share) != view.sums[member]:
-            return None
-        shares.append(share)
-    return shares

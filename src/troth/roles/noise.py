@@ -1,40 +1,32 @@
-"""A member's noise: exact samples from a seed, reported to the whole committee like any update.
+"""A member's noise: M candidates, each from an OS seed of its own, reported like any update.
 
 Nothing is ever added to a sum afterwards, so a member cannot hide a shift of the sum as noise.
-Source: round protocol, section 2 rule 1 and section 3 (seeds).
+Source: round protocol, section 2 rules 1 and 3.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from troth.domain.hashing import labelled
-from troth.privacy.dp.discrete_gaussian import sample_bounded
-from troth.privacy.secagg.xof import XofHmacSha256Aes128
-from troth.roles.reporting import RandomBytes, Report, make_report
+from troth.roles.reporting import KeptReport, Report, seal_report
+from troth.round.candidate import SEED_SIZE, Candidate, candidate
+from troth.round.mail import Inbox
+from troth.round.sharing import RandomBytes
 from troth.round.study import Study
 from troth.round.transcript import RoundId
 from troth.storage.keys import HpkePublicKey
 
-SEED_SIZE = XofHmacSha256Aes128.SEED_SIZE
-_DST = b"troth/noise/v1"
-
 
 @dataclass(frozen=True)
-class NoiseStreams:
-    """The two streams that one candidate's seed expands to; the whole core is a function of it."""
+class KeptNoise:
+    """One candidate as the state file has it."""
 
-    noise: XofHmacSha256Aes128
-    sharing: XofHmacSha256Aes128
+    seed: bytes
+    """32 bytes from the operating system; everything but the sealing follows from it."""
+    report: KeptReport
 
-
-def expand(study: Study, where: RoundId, place: int, seed: bytes) -> NoiseStreams:
-    """The streams of a 32-byte seed, bound to the round, the member and the candidate."""
-    fixed = (*where.parts(), *study.reporters[place].parts())
-
-    def stream(purpose: str) -> XofHmacSha256Aes128:
-        return XofHmacSha256Aes128(seed, _DST, labelled("noise", (*fixed, purpose.encode())))
-
-    return NoiseStreams(stream("noise"), stream("shard"))
+    def again(self, study: Study, where: RoundId, place: int, heads: bytes) -> Candidate:
+        """The candidate itself."""
+        return candidate(study, where, place, self.seed, heads)
 
 
 def noise_reports(
@@ -45,8 +37,8 @@ def noise_reports(
     heads: bytes,
     hpke_keys: Sequence[HpkePublicKey],
     random_bytes: RandomBytes,
-) -> tuple[Report, ...]:
-    """All noise candidates of one member in one round, each from an OS seed of its own.
+) -> tuple[tuple[KeptNoise, ...], tuple[Report, ...]]:
+    """All noise candidates of one member in one round.
 
     Args:
         study: the study.
@@ -55,28 +47,28 @@ def noise_reports(
         heads: digest of the round's key heads.
         hpke_keys: every member's key of this round, in committee order.
         random_bytes: the operating system's randomness.
+
+    Returns:
+        What the state file keeps of each, and the reports.
     """
-    privacy, secagg = study.terms.privacy, study.terms.secagg
-    reports = []
-    for candidate in range(privacy.noise_candidates):
-        place = study.noise_place(member, candidate)
-        streams = expand(study, where, place, random_bytes(SEED_SIZE))
-        vector = sample_bounded(
-            privacy.noise_variance,
-            study.terms.model.dimension,
-            secagg.noise_norm_bound,
-            streams.noise,
+    kept, reports = [], []
+    for number in range(study.terms.privacy.noise_candidates):
+        place, seed = study.noise_place(member, number), random_bytes(SEED_SIZE)
+        sharing = candidate(study, where, place, seed, heads).sharing
+        report = seal_report(
+            study, where, place, sharing, hpke_keys=hpke_keys, random_bytes=random_bytes
         )
-        reports.append(
-            make_report(
-                study,
-                where,
-                place,
-                vector,
-                heads=heads,
-                hpke_keys=hpke_keys,
-                share_rand=streams.sharing.next,
-                seal_random=random_bytes,
-            )
-        )
-    return tuple(reports)
+        kept.append(KeptNoise(seed, report.kept()))
+        reports.append(report)
+    return tuple(kept), tuple(reports)
+
+
+def noise_blobs(
+    study: Study, member: int, kept: Sequence[KeptNoise], inbox: Inbox
+) -> tuple[bytes, ...]:
+    """All blobs of a member's noise, as they were made."""
+    return tuple(
+        blob
+        for number, noise in enumerate(kept)
+        for blob in noise.report.blobs(study, study.noise_place(member, number), inbox)
+    )

@@ -1,31 +1,23 @@
-"""Making a report and opening one: PINE shares, commitments, sealed blobs.
+"""Sealing a report and opening one: what leaves a reporter, and what a holder makes of it.
 
 A site's update and a member's noise go through the same code: noise is just another report.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from troth.domain.hashing import digest
-from troth.errors import DecodeError, SealError, ShareAgain
+from troth.errors import DecodeError, SealError, StateFileError
 from troth.ledger.address import Address
-from troth.privacy.secagg.messages import InputShare, PublicShare
-from troth.privacy.secagg.pine import Pine
 from troth.round.mail import Inbox, Wanted
 from troth.round.messages import Envelope, SealedShare, envelope
+from troth.round.sharing import RandomBytes, Sharing
 from troth.round.study import Study
-from troth.round.transcript import Reporter, RoundId, report_nonce, share_commitment
+from troth.round.transcript import Reporter, RoundId, share_commitment
 from troth.round.view import RoundView
 from troth.storage.context import SealContext
 from troth.storage.keys import PUBLIC_KEY_SIZE, HpkeKeyPair, HpkePublicKey
 from troth.storage.seal import Recipient, open_sealed, seal
-
-RandomBytes = Callable[[int], bytes]
-Sharer = Callable[[Pine, NDArray[np.int64], bytes, bytes], tuple[PublicShare, list[InputShare]]]
-_SHARING_TRIES = 16
 
 
 def round_keys(study: Study, view: RoundView, inbox: Inbox) -> list[HpkePublicKey] | None:
@@ -50,76 +42,83 @@ def round_keys(study: Study, view: RoundView, inbox: Inbox) -> list[HpkePublicKe
 
 @dataclass(frozen=True)
 class Report:
-    """A whole report, ready to upload; stored before its first byte leaves."""
+    """A whole report, ready to upload; kept before its first byte leaves."""
 
     envelope: bytes
     sealed: tuple[bytes, ...]
-    """Sealed input shares, by share number."""
+    """Sealed extended shares, by share number."""
+
+    @property
+    def blobs(self) -> tuple[bytes, ...]:
+        """Everything that goes to the store."""
+        return (*self.sealed, self.envelope)
+
+    def kept(self) -> "KeptReport":
+        """What the state file says of it."""
+        return KeptReport(digest(self.envelope), tuple(digest(blob) for blob in self.sealed))
 
 
-def share_honestly(
-    pine: Pine, vector: NDArray[np.int64], nonce: bytes, rand: bytes
-) -> tuple[PublicShare, list[InputShare]]:
-    """The sharing of an honest reporter."""
-    return pine.shard_integers(vector, nonce, rand)
+@dataclass(frozen=True)
+class KeptReport:
+    """A report among a party's own blobs: after a crash it is sent again, never shared again."""
+
+    envelope: bytes
+    """Digest."""
+    sealed: tuple[bytes, ...]
+    """Digests, by share number."""
+
+    def blobs(self, study: Study, place: int, inbox: Inbox) -> tuple[bytes, ...]:
+        """The report as it was made.
+
+        Raises:
+            StateFileError: it is lost; a second sharing would break what the first one promises.
+        """
+        wanted = [
+            Wanted(name, study.share_size(place, number), keep=True)
+            for number, name in enumerate(self.sealed)
+        ]
+        found = inbox.take([*wanted, Wanted(self.envelope, study.envelope_limit, keep=True)])
+        blobs = tuple(blob for blob in found if blob is not None)
+        if len(blobs) < len(found):
+            raise StateFileError(
+                "a report is named in the state file and not among this party's own blobs; "
+                "restore them, or let the round's deadline pass"
+            )
+        return blobs
 
 
-def make_report(
+NO_REPORT = KeptReport(b"", ())
+"""Where a party has made none in its round."""
+
+
+def seal_report(
     study: Study,
     where: RoundId,
     place: int,
-    vector: NDArray[np.int64],
+    sharing: Sharing,
     *,
-    heads: bytes,
     hpke_keys: Sequence[HpkePublicKey],
-    share_rand: RandomBytes,
-    seal_random: RandomBytes,
-    sharer: Sharer = share_honestly,
+    random_bytes: RandomBytes,
 ) -> Report:
-    """Share a vector, commit to each share and seal it to its holder.
+    """Seal each extended share to its holder and put the envelope around them.
 
     Args:
         study: the study.
         where: the round.
         place: the reporter's place in the transcript.
-        vector: int64 of the model's dimension, within the norm bound of the place.
-        heads: digest of the round's key heads; the nonce derives from it.
+        sharing: the shared vector.
         hpke_keys: every member's key of this round, in committee order.
-        share_rand: randomness of the sharing.
-        seal_random: randomness of content keys.
-        sharer: how the vector is shared; a dishonest reporter of a test brings another one.
-
-    Raises:
-        ShareAgain: the vector cannot be shared (too long, or sixteen sharings in a row left
-            the range of the wraparound checks).
+        random_bytes: randomness of content keys.
     """
     reporter = study.reporters[place]
-    pine = study.pine(place)
-    nonce = report_nonce(where, reporter, heads)
-    public_share, shares = _share(pine, vector, nonce, share_rand, sharer)
-    bodies = [share.encode() for share in shares]
-    commitments = tuple(
-        share_commitment(where, reporter, number, body) for number, body in enumerate(bodies)
-    )
     sealed = []
-    for number, body in enumerate(bodies):
+    for number, body in enumerate(sharing.extended):
         holder = study.holder(place, number)
         recipient = Recipient(study.committee[holder], hpke_keys[holder])
-        sealed.append(seal(body, _context(where, reporter, number), [recipient], seal_random))
+        sealed.append(seal(body, _context(where, reporter, number), [recipient], random_bytes))
     listed = tuple(SealedShare(digest(blob), len(blob)) for blob in sealed)
-    made = envelope(where, reporter, public_share.encode(), commitments, listed)
+    made = envelope(where, reporter, sharing.public_share, sharing.commitments, listed)
     return Report(made.encode(), tuple(sealed))
-
-
-def _share(
-    pine: Pine, vector: NDArray[np.int64], nonce: bytes, rand: RandomBytes, sharer: Sharer
-) -> tuple[PublicShare, list[InputShare]]:
-    for _ in range(_SHARING_TRIES - 1):
-        try:
-            return sharer(pine, vector, nonce, rand(pine.RAND_SIZE))
-        except ShareAgain:
-            continue
-    return sharer(pine, vector, nonce, rand(pine.RAND_SIZE))
 
 
 def open_share(
@@ -130,7 +129,7 @@ def open_share(
     keys: HpkeKeyPair,
     sealed: bytes | None,
 ) -> bytes | None:
-    """A member's encoded input share, or None when it did not get what the envelope commits to.
+    """A member's extended share, or None when it did not get what the envelope commits to.
 
     Args:
         study: the study.
@@ -148,8 +147,13 @@ def open_share(
         body = open_sealed(sealed, context, member, keys)
     except (SealError, DecodeError):
         return None
+    return body if opens(found, number, body) else None
+
+
+def opens(found: Envelope, number: int, body: bytes) -> bool:
+    """Whether an extended share is what an envelope commits to under a share number."""
     commitment = share_commitment(found.where, found.reporter, number, body)
-    return body if commitment == found.commitments[number] else None
+    return commitment == found.commitments[number]
 
 
 def _context(where: RoundId, reporter: Reporter, share: int) -> SealContext:

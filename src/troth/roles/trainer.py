@@ -1,12 +1,13 @@
-"""A site: trains where its records are, reports once a round, checks the model that follows.
+"""A site: trains where its records are, reports once a round, checks what became of its report.
 
 One update leaves in this order: the model of the last final round comes in, `train` turns it into
-one vector of integers, `make_report` shares, proves and seals it, the report is stored, and only
-its digest goes to the ledger.
+one vector of integers, `share_report` shares, proves and masks it, `seal_report` seals it, the
+report is kept, and only its digest goes to the ledger. The site may then leave. When it comes back
+it checks the tags of its own shares and the model: in the last window as a vote, later as a review.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +18,20 @@ from troth.errors import OnceOnly
 from troth.learning.model import Model
 from troth.ledger.address import Address
 from troth.ledger.bindings import rounds
-from troth.roles.following import current_model, followed_model
+from troth.roles.following import Examine, current_model, follow
 from troth.roles.preconditions import require_reserved, within_promise
-from troth.roles.reporting import (
+from troth.roles.reporting import NO_REPORT, KeptReport, Report, round_keys, seal_report
+from troth.roles.voting import vote
+from troth.round.faults import ProvenFault, examine, wrong_tags
+from troth.round.mail import Inbox, Outbox, Wanted
+from troth.round.sharing import (
     RandomBytes,
-    Report,
     Sharer,
-    make_report,
-    round_keys,
+    Sharing,
+    draw_mask_seed,
     share_honestly,
+    share_report,
 )
-from troth.round.mail import Inbox, Outbox
 from troth.round.study import Study
 from troth.round.transitions import State
 from troth.round.view import RoundView
@@ -38,13 +42,14 @@ Train = Callable[[Model, int], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class TrainerState:
-    """What a site keeps between steps."""
+    """What a site keeps between steps; the blobs that it names are kept beside."""
 
     round: int = 0
-    """The last round that it made a report for."""
-    envelope: bytes = b""
-    """That report, whole: after a crash it is sent again, never shared a second time."""
-    sealed: tuple[bytes, ...] = ()
+    """The last round that it made a report for; it only grows."""
+    report: KeptReport = NO_REPORT
+    """That report: after a crash it is sent again, never shared a second time."""
+    shares: bytes = b""
+    """Digest of its extended shares, one after the other; empty once the round is checked."""
 
 
 class Trainer:
@@ -60,6 +65,7 @@ class Trainer:
         random_bytes: RandomBytes,
         *,
         sharer: Callable[[int], Sharer] = lambda _: share_honestly,
+        examine_round: Examine = examine,
     ) -> None:
         self.study = study
         self.account = account
@@ -67,15 +73,22 @@ class Trainer:
         self._train = train
         self._random = random_bytes
         self._sharer = sharer
+        self._examine = examine_round
 
     def step(self, state: TrainerState, inbox: Inbox) -> Outbox[TrainerState]:
-        """Report while the round is open; attest once its shares are published."""
+        """Report while the round is open, vote at its end, look back on a round that is over."""
         view = inbox.view.current
+        if state.shares and state.round < view.number:
+            return self._look_back(state, inbox)
         if view.state is State.OPEN and self._may_report(view, inbox):
             return self._report(state, view, inbox)
-        if view.state is State.PUBLISHED and self._may_attest(view, inbox):
-            return self._attest(state, view, inbox)
-        return Outbox(self._forget(state, view))
+        if view.state is State.OPENED and self._may_vote(view, inbox):
+            own = self._own_shares(state, view, inbox)
+            ballot = vote(
+                self.study, view, inbox, self.account, own=own, examine_round=self._examine
+            )
+            return Outbox(state, puts=ballot.puts, posts=ballot.posts)
+        return Outbox(state)
 
     def encode(self, state: TrainerState) -> bytes:
         """Canonical JSON."""
@@ -90,49 +103,112 @@ class Trainer:
         open_to_us = enrolled and self.account not in view.reports and inbox.now <= view.deadline
         return open_to_us and within_promise(self.study, inbox.view, self.place)
 
-    def _may_attest(self, view: RoundView, inbox: Inbox) -> bool:
+    def _may_vote(self, view: RoundView, inbox: Inbox) -> bool:
+        """An accepted site votes once; while others accuse, it looks again at what it attested."""
         accepted = bool(view.accepted >> self.place & 1)
-        return accepted and self.account not in view.attestations and inbox.now <= view.deadline
+        done = self.account in view.attestations and not view.accusations
+        done = done or self.account in view.accusations
+        return accepted and not done and inbox.now <= view.deadline
 
     def _report(self, state: TrainerState, view: RoundView, inbox: Inbox) -> Outbox[TrainerState]:
         require_reserved(self.study, view)
         if state.round > view.number:
             raise OnceOnly(f"round {view.number}: this site has reported in round {state.round}")
-        if state.round < view.number:
-            report = self._make(view, inbox)
-            if report is None:
-                return Outbox(state)
-            state = TrainerState(view.number, report.envelope, report.sealed)
-        post = rounds.report(self.study.study_id, view.number, digest(state.envelope))
-        return Outbox(state, puts=(*state.sealed, state.envelope), posts=(post,))
+        if state.round == view.number and state.report.envelope:
+            blobs = state.report.blobs(self.study, self.place, inbox)
+            return self._send(state, state.report, view, blobs)
+        made = self._make(view, inbox)
+        if made is None:
+            return Outbox(state)
+        sharing, report = made
+        own = b"".join(sharing.extended)
+        state = TrainerState(view.number, report.kept(), digest(own))
+        return self._send(state, report.kept(), view, report.blobs, own)
 
-    def _make(self, view: RoundView, inbox: Inbox) -> Report | None:
+    def _send(
+        self,
+        state: TrainerState,
+        report: KeptReport,
+        view: RoundView,
+        blobs: tuple[bytes, ...],
+        *own: bytes,
+    ) -> Outbox[TrainerState]:
+        post = rounds.report(self.study.study_id, view.number, report.envelope)
+        return Outbox(state, keeps=(*blobs, *own), puts=blobs, posts=(post,))
+
+    def _make(self, view: RoundView, inbox: Inbox) -> tuple[Sharing, Report] | None:
         """A fresh report, or None while the model or a member's key cannot be fetched."""
         keys = round_keys(self.study, view, inbox)
         model = current_model(self.study, inbox, self.account)
         if keys is None or model is None:
             return None
-        return make_report(
+        where = self.study.where(view.number)
+        sharing = share_report(
             self.study,
-            self.study.where(view.number),
+            where,
             self.place,
             self._train(model, view.number),
             heads=view.heads_digest,
-            hpke_keys=keys,
-            share_rand=self._random,
-            seal_random=self._random,
+            rand=self._random,
+            mask_seed=draw_mask_seed(self._random),
             sharer=self._sharer(view.number),
         )
+        report = seal_report(
+            self.study, where, self.place, sharing, hpke_keys=keys, random_bytes=self._random
+        )
+        return sharing, report
 
-    def _attest(self, state: TrainerState, view: RoundView, inbox: Inbox) -> Outbox[TrainerState]:
-        model = followed_model(self.study, view, inbox, self.account)
-        if model is None:
-            return Outbox(state)
-        post = rounds.attest(self.study.study_id, view.number, digest(model.encode()))
+    def _own_shares(
+        self, state: TrainerState, view: RoundView, inbox: Inbox
+    ) -> tuple[int, list[bytes]] | None:
+        """Place and extended shares of this site's report, or None when they are lost."""
+        if state.round != view.number or not state.shares:
+            return None
+        sizes = [
+            self.study.extended_size(self.place, share)
+            for share in range(len(self.study.committee))
+        ]
+        (data,) = inbox.take([Wanted(state.shares, sum(sizes), keep=True)])
+        if data is None:
+            return None
+        ends = [sum(sizes[: share + 1]) for share in range(len(sizes))]
+        pieces = [data[end - size : end] for end, size in zip(ends, sizes, strict=True)]
+        return self.place, pieces
+
+    def _look_back(self, state: TrainerState, inbox: Inbox) -> Outbox[TrainerState]:
+        """After a round: say what became of one's report, unless one had said so, and forget it.
+
+        A mismatch is on the ledger for ever; nothing is summed again.
+        """
+        view = inbox.view.rounds[state.round]
+        forgotten = TrainerState(state.round)
+        if not self._owes_review(view):
+            return Outbox(forgotten, forget=True)
+        right = self._found_right(state, view, inbox)
+        if right is None:
+            return Outbox(forgotten, forget=True)
+        post = rounds.review(self.study.study_id, view.number, right)
         return Outbox(state, posts=(post,))
 
-    def _forget(self, state: TrainerState, view: RoundView) -> TrainerState:
-        """Drop a report that nothing needs any more; its round's number stays for ever."""
-        if state.sealed and view.number > state.round:
-            return replace(state, envelope=b"", sealed=())
-        return state
+    def _owes_review(self, view: RoundView) -> bool:
+        accepted = bool(view.accepted >> self.place & 1)
+        said = view.tags_right.get(self.account) or self.account in view.accusations
+        return (
+            view.state is State.FINAL
+            and accepted
+            and not said
+            and (self.account not in view.reviews)
+        )
+
+    def _found_right(self, state: TrainerState, view: RoundView, inbox: Inbox) -> bool | None:
+        """Whether one's own tags are right; None when that cannot be seen any more."""
+        own = self._own_shares(state, view, inbox)
+        try:
+            followed = follow(self.study, view, inbox, self._examine)
+        except ProvenFault:
+            return False
+        if own is None or followed is None:
+            return None
+        place, extended = own
+        publications = followed.examined.publications
+        return not wrong_tags(followed.published, publications, place, extended)

@@ -5,12 +5,14 @@ has to be kept.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from troth.errors import BlobMissing, DecodeError, ReportRejected
 from troth.ledger.address import Address
-from troth.privacy.secagg.messages import InputShare, VerifierState
+from troth.privacy.secagg.field import Elements
+from troth.privacy.secagg.messages import VerifierState
 from troth.privacy.secagg.outputs import OutputShare
-from troth.roles.reporting import open_share
+from troth.roles.reporting import open_share, opens
 from troth.round.mail import Inbox, Wanted
 from troth.round.messages import (
     VERIFIER_FILE_FORMAT,
@@ -19,8 +21,10 @@ from troth.round.messages import (
     VerifierFile,
     decode_envelope,
     decode_noise_list,
+    decode_opened_shares,
     decode_verifier_file,
 )
+from troth.round.sharing import split_extended
 from troth.round.study import Study
 from troth.round.transcript import bits
 from troth.round.verdict import nonces
@@ -30,7 +34,7 @@ from troth.storage.keys import HpkeKeyPair
 
 def read_envelopes(study: Study, view: RoundView, inbox: Inbox) -> dict[int, Envelope]:
     """The envelopes of the present places; one that is missing or does not decode is left out."""
-    digests = dict(_envelope_digests(study, view, inbox))
+    digests = dict(envelope_digests(study, view, inbox))
     limit = study.envelope_limit
     blobs = inbox.take(Wanted(digest, limit, keep=True) for digest in digests.values())
     found = {}
@@ -44,7 +48,7 @@ def read_envelopes(study: Study, view: RoundView, inbox: Inbox) -> dict[int, Env
     return found
 
 
-def _envelope_digests(study: Study, view: RoundView, inbox: Inbox) -> list[tuple[int, bytes]]:
+def envelope_digests(study: Study, view: RoundView, inbox: Inbox) -> list[tuple[int, bytes]]:
     """Places and envelope digests of everything reported, in the transcript's order."""
     digests = [
         (place, view.reports[site])
@@ -72,7 +76,7 @@ def open_shares(
     keys: HpkeKeyPair,
     inbox: Inbox,
 ) -> dict[int, bytes]:
-    """The member's encoded input shares that open to what their envelopes commit to, by place."""
+    """The member's extended shares that open to what their envelopes commit to, by place."""
     index = study.committee.index(member)
     listed = {
         place: envelope.shares[study.share_of(place, index)]
@@ -87,6 +91,44 @@ def open_shares(
     return opened
 
 
+def answered_shares(
+    study: Study,
+    view: RoundView,
+    envelopes: Mapping[int, Envelope],
+    member: Address,
+    inbox: Inbox,
+) -> dict[int, bytes]:
+    """A member's extended shares of noise that their owners opened to everybody, by place.
+
+    One that is not what its envelope commits to is no answer.
+    """
+    index, limit = study.committee.index(member), study.opened_shares_limit
+    owners = [owner for owner in study.committee if owner in view.answers]
+    blobs = inbox.take(Wanted(view.answers[owner], limit, keep=True) for owner in owners)
+    answered = {}
+    for owner, data in zip(owners, blobs, strict=True):
+        try:
+            opened = decode_opened_shares(data or b"", study, owner)
+        except DecodeError:
+            continue
+        for (place, holder), body in opened.items():
+            number = study.share_of(place, index)
+            if holder == index and place in envelopes and opens(envelopes[place], number, body):
+                answered[place] = body
+    return answered
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A member's verifier file, and what it keeps of each share until the sum."""
+
+    file: VerifierFile
+    states: Mapping[int, VerifierState]
+    """By place, where there is a verifier share."""
+    masks: Mapping[int, Elements]
+    """By place, likewise."""
+
+
 def verify_shares(
     study: Study,
     view: RoundView,
@@ -94,14 +136,14 @@ def verify_shares(
     bodies: Mapping[int, bytes],
     member: Address,
     verify_key: bytes,
-) -> tuple[VerifierFile, dict[int, VerifierState]]:
-    """The member's verifier file, and what it keeps of each share until the verdict.
+) -> Verified:
+    """Answer the query of the round's verify key for every delivered share.
 
     Args:
         study: the study.
         view: the round, keyed.
         envelopes: by place.
-        bodies: the member's encoded input shares, by place.
+        bodies: the member's extended shares, by place.
         member: whose file it is.
         verify_key: the round's.
 
@@ -113,37 +155,37 @@ def verify_shares(
             raise BlobMissing(f"of the report at place {place}, which was delivered,")
     index = study.committee.index(member)
     every = nonces(study, study.where(view.number), view.heads_digest)
-    entries, states = [], {}
+    entries, states, masks = [], {}, {}
     for place in bits(view.delivered):
         pine, share = study.pine(place), study.share_of(place, index)
         reason, encoded = "", b""
         try:
-            input_share: InputShare = pine.decode_input_share(share, bodies[place])
+            input_share, mask = split_extended(study, place, share, bodies[place])
             public_share = pine.decode_public_share(envelopes[place].public_share)
             states[place], verifier_share = pine.verify_init(
                 verify_key, share, every[place], public_share, input_share
             )
-            encoded = verifier_share.encode()
+            encoded, masks[place] = verifier_share.encode(), mask
         except DecodeError:
             reason = "share"
         except ReportRejected:
             reason = "query"
         entries.append(VerifierEntry(place, reason, encoded))
-    return VerifierFile(VERIFIER_FILE_FORMAT, member, tuple(entries)), states
+    return Verified(VerifierFile(VERIFIER_FILE_FORMAT, member, tuple(entries)), states, masks)
 
 
 def read_files(
-    study: Study, view: RoundView, own: VerifierFile, inbox: Inbox
+    study: Study, view: RoundView, own: VerifierFile | None, inbox: Inbox
 ) -> list[VerifierFile | None]:
     """Every member's verifier file, in committee order; None where it cannot be had.
 
-    The member's own is the one it computed: it asks nobody for that.
+    A member's own is the one it computed: it asks nobody for that. A site has none.
     """
     places = tuple(bits(view.delivered))
     limit = study.verifier_file_limit
-    others = [member for member in study.committee if member != own.member]
+    files: dict[bytes, VerifierFile | None] = {own.member: own} if own else {}
+    others = [member for member in study.committee if member not in files]
     wanted = (Wanted(view.files[member], limit, keep=True) for member in others)
-    files: dict[bytes, VerifierFile | None] = {own.member: own}
     for member, data in zip(others, inbox.take(wanted), strict=True):
         try:
             files[member] = decode_verifier_file(data or b"", member, places)

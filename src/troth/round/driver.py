@@ -1,8 +1,9 @@
 """The only effects of the round protocol: read the ledger, fetch and store blobs, save, send.
 
 A driver runs one or more parties of one study. Each party sees final ledger state only. For every
-outbox the order is fixed: state to disk, blobs to the store, calls to the ledger; a party that is
-stopped anywhere in between finds its state, does the same again, and is refused what it had done.
+outbox the order is fixed: what is to be forgotten goes, own blobs and state go to disk, blobs to
+the store, calls to the ledger; a party that is stopped anywhere in between finds its state, does
+the same again, and is refused what it had done.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from troth.errors import (
+    BlobMissing,
     ContractRefused,
     RoundError,
     StateFileError,
@@ -21,9 +23,11 @@ from troth.ledger.account import Account
 from troth.ledger.client import DevelopmentLedger, Ledger
 from troth.ledger.records import BlockRef, LoggedEvent, Receipt
 from troth.round.mail import BlobsWanted, Inbox, Outbox, Role, Wanted
+from troth.round.transitions import State
 from troth.round.view import StudyView
 from troth.storage import state_file
-from troth.storage.blobs import BlobStore, LocalBlobs
+from troth.storage.blobs import BlobStore
+from troth.storage.own_blobs import OwnBlobs
 
 S = TypeVar("S")
 _MOST_WAITING = 20
@@ -36,10 +40,10 @@ class Party(Generic[S]):
         self.role = role
         self.account = account
         self._path = path
-        self._kept = LocalBlobs(path.with_name("kept"))
+        self._kept = OwnBlobs(path.with_name("kept"))
         saved = state_file.read(path)
         self.state = role.initial if saved is None else role.decode(saved)
-        self._sent: dict[bytes, BlockRef] = {}
+        self._sent: dict[tuple[State, bytes], BlockRef] = {}
         self.trouble: TrothError | None = None
         """Why the last step did nothing, where that is not just waiting."""
 
@@ -50,17 +54,27 @@ class Party(Generic[S]):
         deadlines decide. So does its own refusal to go on (`RoundError`, `StateFileError`).
         """
         self.trouble = None
+        if self._under_way(ledger):
+            return []
         try:
             outbox = self._step(store, view, now)
-            self._save(outbox.state)
+            # Before the state says that it is done: a crash must leave no secret behind.
+            self._forget(store, outbox)
+            self._save(outbox)
             for blob in outbox.puts:
                 store.put(blob)
         except (RoundError, StateFileError, StorageError) as problem:
             self.trouble = problem
             return []
-        receipts = [self._send(ledger, call) for call in outbox.posts]
-        self._forget(store, outbox)
+        state = view.current.state
+        receipts = [self._send(ledger, state, call) for call in outbox.posts]
         return [receipt for receipt in receipts if receipt is not None]
+
+    def _under_way(self, ledger: Ledger) -> bool:
+        """Whether something that was sent still has to become final: nothing new can follow yet."""
+        final = ledger.final().number
+        blocks = (block for block in self._sent.values() if block.number > final)
+        return any(_stands(ledger, block) for block in blocks)
 
     def _step(self, store: BlobStore, view: StudyView, now: int) -> Outbox[S]:
         blobs: dict[Wanted, bytes | None] = {}
@@ -70,30 +84,35 @@ class Party(Generic[S]):
             except BlobsWanted as request:
                 blobs.update({item: self._fetch(store, item) for item in request.wanted})
 
-    def _save(self, state: S) -> None:
-        if state != self.state:
-            state_file.write(self._path, self.role.encode(state))
-            self.state = state
+    def _save(self, outbox: Outbox[S]) -> None:
+        for blob in outbox.keeps:
+            self._kept.put(blob)
+        if outbox.state != self.state:
+            state_file.write(self._path, self.role.encode(outbox.state))
+            self.state = outbox.state
 
     def _fetch(self, store: BlobStore, item: Wanted) -> bytes | None:
         """A blob, or None when nobody serves it whole: whose fault that is, others decide."""
         if item.keep:
             try:
-                return self._kept.get(item.digest, max_size=item.max_size)
-            except StorageError:
+                return self._kept.get(item.digest)
+            except BlobMissing:
                 pass  # not kept yet
         try:
             data = store.get(item.digest, max_size=item.max_size)
         except StorageError:
             return None
         if item.keep:
-            self._kept.put(data)
+            self._kept.copy(data)
         return data
 
-    def _send(self, ledger: Ledger, call: Any) -> Receipt | None:
-        """Send a call once; it is not sent again while the block that it is in stands."""
-        data = call.encode()
-        block = self._sent.get(data)
+    def _send(self, ledger: Ledger, state: State, call: Any) -> Receipt | None:
+        """Send a call once in one state; it is not sent again while its block stands.
+
+        In another state the same call says something else: that other blobs could be fetched.
+        """
+        sent = (state, call.encode())
+        block = self._sent.get(sent)
         if block is not None and _stands(ledger, block):
             return None
         try:
@@ -101,7 +120,7 @@ class Party(Generic[S]):
         except ContractRefused as refused:
             self.trouble = refused
             return None
-        self._sent[data] = receipt.block
+        self._sent[sent] = receipt.block
         return receipt
 
     def _forget(self, store: BlobStore, outbox: Outbox[S]) -> None:

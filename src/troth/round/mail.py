@@ -1,7 +1,8 @@
 """What goes into a role and what comes out of it: the whole surface between protocol and effects.
 
-A role is ``step(state, inbox) -> outbox``. The driver saves the outbox's state before it stores a
-blob, and stores blobs before it posts, so after a crash nothing was said that is not on disk.
+A role is ``step(state, inbox) -> outbox``. The driver forgets what is to be forgotten, keeps what
+the state names, saves the state, then stores blobs, then posts: so after a crash nothing was said
+that is not on disk, and no secret is left that the state does not know of.
 """
 
 from collections.abc import Iterable, Mapping
@@ -66,10 +67,12 @@ class Inbox:
 
 @dataclass(frozen=True)
 class Outbox(Generic[S]):
-    """What a role wants done, in this order."""
+    """What a role wants done: what is to be forgotten first, then the rest in this order."""
 
     state: S
-    """Saved first."""
+    """Saved before anything leaves."""
+    keeps: tuple[bytes, ...] = ()
+    """Blobs that the state names by digest and that this party must not lose: kept before it."""
     puts: tuple[bytes, ...] = ()
     """Blobs to store."""
     posts: tuple[Call[Any], ...] = ()

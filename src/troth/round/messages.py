@@ -1,11 +1,11 @@
 """What parties put into the object store during a round; the ledger holds the digests.
 
 Every message is a record in canonical JSON (``domain/records.py``), so one message has one digest.
-Aggregate shares are the exception: they are the bare encoded vector of the PINE variant, because
-they are as long as the model.
+Publications are the exception (``publication.py``): they are as long as the model.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from troth.domain import records
 from troth.errors import DecodeError
@@ -16,6 +16,9 @@ from troth.round.transcript import Reporter, RoundId
 ENVELOPE_FORMAT = "troth/envelope/v1"
 NOISE_LIST_FORMAT = "troth/noise-list/v1"
 VERIFIER_FILE_FORMAT = "troth/verifier-file/v1"
+OPENED_SHARES_FORMAT = "troth/opened-shares/v1"
+_REMEMBERED = 256
+"""Decoded messages in memory: a party reads those of a round again at every step."""
 MAX_MESSAGE = 64 * 2**20
 """Bytes of the largest message that anyone fetches."""
 
@@ -91,6 +94,7 @@ def envelope(
     )
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def decode_envelope(data: bytes, study: Study, number: int, place: int) -> Envelope:
     """Read the envelope that was posted for a place in a round; one for anybody else is refused.
 
@@ -168,6 +172,7 @@ class VerifierFile:
         return records.encode(self)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def decode_verifier_file(data: bytes, member: Address, places: tuple[int, ...]) -> VerifierFile:
     """Read a member's file, which must speak of exactly the delivered places, in order."""
     found = records.decode(VerifierFile, data, "verifier file")
@@ -183,3 +188,53 @@ def decode_verifier_file(data: bytes, member: Address, places: tuple[int, ...]) 
         ):
             raise DecodeError(f"verifier file: place {entry.place} has no share and no reason")
     return found
+
+
+@dataclass(frozen=True)
+class OpenedShare:
+    """One extended share of a noise candidate, shown to everybody by the member whose noise it is.
+
+    It never is the share that the owner holds itself, so the noise stays hidden.
+    """
+
+    place: int
+    """Place of the candidate."""
+    member: bytes
+    """Address of the member that holds the share."""
+    extended: bytes
+    """The input share and its mask, encoded."""
+
+
+@dataclass(frozen=True)
+class OpenedShares:
+    """An owner's answer to denials, or its evidence against a wrong tag."""
+
+    format: str
+    shares: tuple[OpenedShare, ...]
+
+    def encode(self) -> bytes:
+        """The blob whose digest is posted."""
+        return records.encode(self)
+
+
+def decode_opened_shares(data: bytes, study: Study, owner: Address) -> dict[tuple[int, int], bytes]:
+    """Read the shares that an owner opened: by place and index of the holder.
+
+    Raises:
+        DecodeError: not canonical, a share of somebody else's noise, the owner's own, or one twice.
+    """
+    found = records.decode(OpenedShares, data, "opened shares")
+    if found.format != OPENED_SHARES_FORMAT:
+        raise DecodeError(f"opened shares: unknown format {found.format!r}")
+    opened: dict[tuple[int, int], bytes] = {}
+    for item in found.shares:
+        if item.member not in study.committee or item.member == owner:
+            raise DecodeError("opened shares: one that no other member of the committee holds")
+        inside = len(study.sites) <= item.place < len(study.reporters)
+        if not inside or study.reporters[item.place].party != owner:
+            raise DecodeError("opened shares: one of a report that is not the owner's noise")
+        key = (item.place, study.committee.index(Address(item.member)))
+        if key in opened:
+            raise DecodeError("opened shares: one twice")
+        opened[key] = item.extended
+    return opened

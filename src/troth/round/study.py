@@ -9,7 +9,9 @@ from functools import cached_property
 from troth.domain.terms import Terms
 from troth.learning.model import Model
 from troth.ledger.address import Address
+from troth.privacy.secagg.field import Field
 from troth.privacy.secagg.pine import Pine
+from troth.privacy.secagg.tags import coordinates
 from troth.round.transcript import Reporter, RoundId
 from troth.storage.seal import sealed_size
 
@@ -55,11 +57,11 @@ class Study:
 
     def weight(self, place: int) -> int:
         """Public weight of the report at a place; noise has weight 1."""
-        return self.terms.sites[place].weight if place < len(self.sites) else 1
+        return self.terms.sites[place].weight if self.is_site(place) else 1
 
     def pine(self, place: int) -> Pine:
         """The PINE instance that reports at this place are made with."""
-        return self.site_pine if place < len(self.sites) else self.noise_pine
+        return self.site_pine if self.is_site(place) else self.noise_pine
 
     def holder(self, place: int, share: int) -> int:
         """Index of the member that holds a share (mode A).
@@ -67,22 +69,41 @@ class Study:
         A site's share k goes to member k. Of member j's noise, share (k - j) mod m goes to member
         k, so that the large Leader share stays with its owner and others get seeds.
         """
-        if place < len(self.sites):
+        if self.is_site(place):
             return share
-        return (share + self._owner(place)) % len(self.committee)
+        return (share + self.owner(place)) % len(self.committee)
 
     def share_of(self, place: int, member: int) -> int:
         """The share of the report at this place that a member holds: inverse of `holder`."""
-        if place < len(self.sites):
+        if self.is_site(place):
             return member
-        return (member - self._owner(place)) % len(self.committee)
+        return (member - self.owner(place)) % len(self.committee)
 
-    def _owner(self, place: int) -> int:
+    def owner(self, place: int) -> int:
+        """Index of the member whose noise candidate stands at a place."""
         return (place - len(self.sites)) // self.terms.privacy.noise_candidates
+
+    def is_site(self, place: int) -> bool:
+        """Whether a site reports at a place, and no noise."""
+        return place < len(self.sites)
+
+    @property
+    def field(self) -> Field:
+        """The field of every share, sum, mask and tag."""
+        return self.site_pine.field
+
+    @cached_property
+    def tag_size(self) -> int:
+        """Bytes of a mask, and of a tag."""
+        return coordinates(self.field) * self.field.encoded_size
+
+    def extended_size(self, place: int, share: int) -> int:
+        """Bytes of an extended share: the input share with its mask."""
+        return self.pine(place).input_share_size(share) + self.tag_size
 
     def share_size(self, place: int, share: int) -> int:
         """Bytes of a sealed share; an envelope that announces another size is undecodable."""
-        return sealed_size(self.pine(place).input_share_size(share), 1)
+        return sealed_size(self.extended_size(place, share), 1)
 
     @property
     def envelope_limit(self) -> int:
@@ -99,6 +120,18 @@ class Study:
     def verifier_file_limit(self) -> int:
         """Bytes that no verifier file exceeds."""
         return 512 + len(self.reporters) * (128 + 2 * self.site_pine.verifier_share_size)
+
+    @property
+    def opened_shares_limit(self) -> int:
+        """Bytes that no message of opened shares exceeds: noise shares of members, in hexadecimal.
+
+        An owner never opens the share that it holds itself, and every other one is small.
+        """
+        noise = len(self.committee) * self.terms.privacy.noise_candidates
+        largest = max(
+            self.extended_size(len(self.sites), share) for share in range(1, len(self.committee))
+        )
+        return 256 + noise * (256 + 2 * largest)
 
     @property
     def model_dimension(self) -> int:

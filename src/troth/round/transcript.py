@@ -1,11 +1,12 @@
-"""What binds a round together: the key chain and the digests that keys are derived from.
+"""What binds a round together: the key chain, and the digests that challenges derive from.
 
 Contract-side hashes are keccak-256 over ``abi.encode`` (`key_step`, `heads_digest`,
 `transcript_digest`: they equal the Rounds contract's); the others are labelled SHA-256
 (``domain/hashing.py``). Source: round protocol, sections 1, 3 and 4.
 
-Verify keys come after commitments: `verify_key` needs every member's reveal, and reveals are posted
-only after the delivered set is fixed, so no reporter and no single member can choose it.
+Keys come after commitments. The verify key, the challenge ρ under every tag and the pick of the
+noise that is opened need a reveal of every member each, and a reveal is posted only after what the
+key judges is fixed: the delivered set, the sums, everything published.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,8 +27,10 @@ NONCE_SIZE = 16
 _BYTES32 = abi.FixedBytes(32)
 _LIST = abi.Array(_BYTES32)
 _FIXED = (_BYTES32, abi.Uint(256), abi.AddressType(), _BYTES32, abi.Uint(32))
-REVEAL_LEVEL = 2
 HEAD_LEVEL = 3
+VERIFY_LEVEL, CHALLENGE_LEVEL, PICK_LEVEL = 2, 1, 0
+"""What a member reveals of its key chain before shares are verified, before sums are tagged, and
+before noise is picked: h²(k), h(k) and k itself."""
 _MAX_KEY_TRIES = 2**16
 
 
@@ -73,11 +76,12 @@ def key_step(where: RoundId, member: Address, level: int, value: bytes) -> bytes
     return _contract_hash(KEY_TYPEHASH, where, types, (member, level, value))
 
 
-def key_chain(where: RoundId, member: Address, key: bytes) -> tuple[bytes, bytes, bytes]:
-    """h(k), h²(k) and h³(k) of a member's key k (32 OS bytes): two reveals and the head."""
-    first = key_step(where, member, 1, key)
-    second = key_step(where, member, REVEAL_LEVEL, first)
-    return first, second, key_step(where, member, HEAD_LEVEL, second)
+def key_chain(where: RoundId, member: Address, key: bytes) -> tuple[bytes, ...]:
+    """k, h(k), h²(k), h³(k) of a key k (32 OS bytes), by level: three reveals and the head."""
+    chain = [key]
+    for level in range(1, HEAD_LEVEL + 1):
+        chain.append(key_step(where, member, level, chain[-1]))
+    return tuple(chain)
 
 
 def heads_digest(where: RoundId, heads: Sequence[bytes], hpke_keys: Sequence[bytes]) -> bytes:
@@ -150,9 +154,60 @@ def verify_key(
     raise TransitionRefused("Keyed", "commitFile", "no usable verify key: the field is too small")
 
 
-def sum_digest(where: RoundId, member: Address, accepted: int, aggregate_share: bytes) -> bytes:
-    """What binds a member to its encoded sum over the accepted set before anyone sees it."""
-    return labelled("sum", (*where.parts(), member, integer(accepted), aggregate_share))
+def verdict_digest(
+    where: RoundId, verify_key: bytes, live: int, files: Sequence[bytes], accepted: int
+) -> bytes:
+    """V: the verify key, the digests of all verifier files by member, and S."""
+    fixed = (*where.parts(), verify_key, integer(live))
+    return labelled("verdict", (*fixed, *files, integer(accepted)))
+
+
+def sum_digest(where: RoundId, member: Address, accepted: int, sums: bytes) -> bytes:
+    """What binds a member to its sums over the accepted set before anyone sees them.
+
+    Args:
+        where: the round.
+        member: whose sums they are: a copy of the digest is worth nothing to another member.
+        accepted: S.
+        sums: A_j and the sum of its masks R_j, encoded one after the other.
+    """
+    return labelled("sum", (*where.parts(), member, integer(accepted), sums))
+
+
+def sums_digest(where: RoundId, verdict: bytes, sums: Sequence[bytes]) -> bytes:
+    """T': the verdict and every member's sum digest, in committee order."""
+    return labelled("sums", (*where.parts(), verdict, *sums))
+
+
+def challenge_seed(where: RoundId, sums: bytes, reveals: Sequence[bytes]) -> bytes:
+    """The seed of ρ: unknown to everybody until all sums are bound (T') and h(k_j) revealed."""
+    return labelled("rho", (*where.parts(), sums, *reveals))
+
+
+def published_digest(
+    where: RoundId, sums: bytes, reveals: Sequence[bytes], publications: Sequence[bytes]
+) -> bytes:
+    """T'': T', the reveals that ρ came from, and every member's publication digest."""
+    return labelled("published", (*where.parts(), sums, *reveals, *publications))
+
+
+def kept_candidate(
+    where: RoundId, published: bytes, live: int, keys: Sequence[bytes], member: int, candidates: int
+) -> int:
+    """c*: the one noise candidate of a member that is not opened.
+
+    Unknown to everybody until everything is published (T'') and all k_j are revealed.
+
+    Args:
+        where: the round.
+        published: T''.
+        live: bitmap of the members that take part (mode A: all).
+        keys: k_j by member index.
+        member: index of the member.
+        candidates: M, a power of two.
+    """
+    fixed = (*where.parts(), published, integer(live), *keys, integer(member))
+    return int.from_bytes(labelled("pick", fixed, size=8), "big") % candidates
 
 
 def bits(bitmap: int) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""What follows from published files: the verify key, the verdict, the sum. For all.
+"""What follows from published files: the verify key and the verdict. For all.
 
 Everything here is a pure function of what is on the ledger and in published blobs, so that a member
 that posts something else is contradicted by anyone who recomputes it.
@@ -6,17 +6,21 @@ that posts something else is contradicted by anyone who recomputes it.
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from troth.errors import DecodeError, ReportRejected
-from troth.ledger.address import Address
 from troth.privacy.secagg.messages import VerifierShare
-from troth.privacy.secagg.outputs import OutputShare
 from troth.round.messages import Envelope, VerifierFile
+from troth.round.published import everybody
 from troth.round.study import Study
-from troth.round.transcript import RoundId, bits, delivered_digest, report_nonce, verify_key
+from troth.round.transcript import (
+    VERIFY_LEVEL,
+    RoundId,
+    bits,
+    delivered_digest,
+    report_nonce,
+    verify_key,
+)
 from troth.round.transitions import table
+from troth.round.view import RoundView
 
 ACCEPTED = 0
 
@@ -31,36 +35,25 @@ def nonces(study: Study, where: RoundId, heads: bytes) -> tuple[bytes, ...]:
     return tuple(report_nonce(where, reporter, heads) for reporter in study.reporters)
 
 
-def round_verify_key(
-    study: Study,
-    where: RoundId,
-    *,
-    heads: bytes,
-    transcript: bytes,
-    delivered: int,
-    reveals: Mapping[Address, bytes],
-) -> bytes:
+def round_verify_key(study: Study, view: RoundView) -> bytes:
     """The verify key of a round: no delivered report has a degenerate query point under it.
 
-    Args:
-        study: the study.
-        where: the round.
-        heads: digest of the key heads.
-        transcript: T.
-        delivered: bitmap of the delivered places.
-        reveals: h²(k_j) by member; all of them.
+    There once every member has revealed h²(k_j).
     """
-    every = nonces(study, where, heads)
+    where = study.where(view.number)
+    every = nonces(study, where, view.heads_digest)
+    reveals = view.reveals[VERIFY_LEVEL]
 
     def usable(key: bytes) -> bool:
         return all(
-            study.pine(place).query_points_usable(key, every[place]) for place in bits(delivered)
+            study.pine(place).query_points_usable(key, every[place])
+            for place in bits(view.delivered)
         )
 
     return verify_key(
         where,
-        delivered_digest(where, transcript, delivered),
-        (1 << len(study.committee)) - 1,
+        delivered_digest(where, view.transcript, view.delivered),
+        everybody(study),
         [reveals[member] for member in study.committee],
         usable,
         size=study.site_pine.VERIFY_KEY_SIZE,
@@ -124,38 +117,3 @@ def _decide(study: Study, place: int, envelope: Envelope, encoded: Sequence[byte
 def accepted_set(codes: bytes) -> int:
     """Bitmap of the places whose code is 0."""
     return sum(1 << place for place, code in enumerate(codes) if code == ACCEPTED)
-
-
-def aggregate_share(study: Study, accepted: int, outputs: Mapping[int, OutputShare]) -> bytes:
-    """A member's encoded share of the weighted sum over the accepted set.
-
-    Args:
-        study: the study.
-        accepted: S.
-        outputs: the member's output share of each accepted place.
-    """
-    pine = study.site_pine
-    total = pine.agg_init()
-    for place in bits(accepted):
-        total = pine.agg_update(total, outputs[place], study.weight(place))
-    return total.encode()
-
-
-def aggregate(study: Study, accepted: int, shares: Sequence[bytes]) -> NDArray[np.int64]:
-    """X, the signed integer sum of all accepted updates and noises.
-
-    Args:
-        study: the study.
-        accepted: S.
-        shares: every member's encoded aggregate share.
-
-    Returns:
-        int64 array of the model's dimension.
-
-    Raises:
-        DecodeError: a share is not one encoded vector of the field.
-    """
-    pine = max(study.site_pine, study.noise_pine, key=lambda pine: pine.parameters.l2_norm_bound)
-    decoded = [pine.decode_aggregate_share(share) for share in shares]
-    weight = sum(study.weight(place) for place in bits(accepted))
-    return pine.unshard_integers(decoded, weight)

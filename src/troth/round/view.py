@@ -4,13 +4,24 @@ The contract has already judged each event, so the fold only remembers. (The aud
 the contract: it recomputes with ``machine.py``.)
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from troth.ledger.address import ZERO, Address
 from troth.ledger.bindings import privacy_ledger, rounds
-from troth.round.transitions import State, table
+from troth.round.transitions import Fault, State, table
+
+
+@dataclass(frozen=True)
+class Accusation:
+    """A voter's word that a party lied."""
+
+    fault: Fault
+    party: Address
+    evidence: bytes
+    """Digest of what it shows; zeros where nothing is needed."""
 
 
 @dataclass
@@ -30,12 +41,21 @@ class RoundView:
     noise_lists: dict[Address, bytes] = field(default_factory=dict)
     transcript: bytes = b""
     present: int = 0
+    posted: set[Address] = field(default_factory=set)
+    """Members that did what the present state waits for."""
     opened: dict[Address, int] = field(default_factory=dict)
+    """Bitmaps of what each member opened: its last word."""
+    answers: dict[Address, bytes] = field(default_factory=dict)
+    """Digests of the shares that owners of denied noise opened."""
     delivered: int = 0
-    reveals: dict[Address, bytes] = field(default_factory=dict)
+    reveals: dict[int, dict[Address, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    """What each member revealed of its key chain, by level."""
     files: dict[Address, bytes] = field(default_factory=dict)
     """Digests of verifier files."""
-    confirmed: dict[Address, int] = field(default_factory=dict)
+    fetched: dict[Address, int] = field(default_factory=dict)
+    """Bitmaps of whose verifier file each member could fetch."""
+    held: dict[Address, int] = field(default_factory=dict)
+    """Bitmaps of whose publication each member could fetch."""
     verdicts: dict[Address, bytes] = field(default_factory=dict)
     accepted: int = 0
     reserved: dict[bytes, int] = field(default_factory=dict)
@@ -44,11 +64,21 @@ class RoundView:
     """nano-ρ settled, by lineage."""
     sums: dict[Address, bytes] = field(default_factory=dict)
     publications: dict[Address, bytes] = field(default_factory=dict)
-    """Digests of aggregate shares."""
+    """Digests of sums with their tags."""
+    seeds: dict[Address, tuple[bytes, ...]] = field(default_factory=dict)
+    """Of the noise that each member opened."""
     attestations: dict[Address, bytes] = field(default_factory=dict)
+    """Model digests by voter; one that accuses afterwards takes its own back."""
+    tags_right: dict[Address, bool] = field(default_factory=dict)
+    """Whether a voter said that it had found its own tags right."""
+    accusations: dict[Address, Accusation] = field(default_factory=dict)
     model_digest: bytes = b""
     aborted: tuple[str, Address] = ("", ZERO)
     """Abort reason and the party named, `ZERO` when it names nobody."""
+    reviews: dict[Address, bool] = field(default_factory=dict)
+    """What sites found of their own tags after the round was final."""
+    defences: dict[Address, tuple[bytes, ...]] = field(default_factory=dict)
+    """Seeds of noise that was rejected, opened after the round had aborted."""
 
 
 @dataclass
@@ -83,6 +113,7 @@ class StudyView:
 
 def _moved(view: RoundView, event: rounds.Moved) -> None:
     view.state, view.deadline = State(event.state), event.deadline
+    view.posted.clear()
 
 
 def _head(view: RoundView, event: rounds.HeadPosted) -> None:
@@ -98,6 +129,27 @@ def _aborted(view: RoundView, event: rounds.RoundAborted) -> None:
     view.aborted = (table().reasons[event.reason], event.party)
 
 
+def _revealed(view: RoundView, event: rounds.KeyRevealed) -> None:
+    view.reveals[event.level][event.member] = event.value
+    view.posted.add(event.member)
+
+
+def _confirmed(view: RoundView, event: rounds.Confirmed) -> None:
+    said = view.fetched if view.state is State.COMMITTED else view.held
+    said[event.member] = event.fetched
+    view.posted.add(event.member)
+
+
+def _attested(view: RoundView, event: rounds.Attested) -> None:
+    view.attestations[event.voter] = event.model_digest
+    view.tags_right[event.voter] = event.tags_right
+
+
+def _accused(view: RoundView, event: rounds.Accused) -> None:
+    view.attestations.pop(event.voter, None)
+    view.accusations[event.voter] = Accusation(Fault(event.fault), event.party, event.evidence)
+
+
 def _set(name: str, source: str) -> Callable[[RoundView, Any], None]:
     """Remember one value of the event."""
     return lambda view, event: setattr(view, name, getattr(event, source))
@@ -110,6 +162,16 @@ def _by(name: str, key: str, source: str) -> Callable[[RoundView, Any], None]:
     )
 
 
+def _step(name: str, source: str) -> Callable[[RoundView, Any], None]:
+    """Remember one value of a member's event, and that the member has done its part."""
+
+    def note(view: RoundView, event: Any) -> None:
+        getattr(view, name)[event.member] = getattr(event, source)
+        view.posted.add(event.member)
+
+    return note
+
+
 _NOTES: dict[type, Callable[[RoundView, Any], None]] = {
     rounds.Moved: _moved,
     rounds.HeadPosted: _head,
@@ -118,18 +180,23 @@ _NOTES: dict[type, Callable[[RoundView, Any], None]] = {
     rounds.Reported: _by("reports", "site", "digest"),
     rounds.NoiseReported: _by("noise_lists", "member", "digest"),
     rounds.TranscriptFixed: _transcript,
-    rounds.DeliveryPosted: _by("opened", "member", "opened"),
+    rounds.DeliveryPosted: _step("opened", "opened"),
+    rounds.Answered: _step("answers", "digest"),
     rounds.DeliveryFixed: _set("delivered", "delivered"),
-    rounds.KeyRevealed: _by("reveals", "member", "value"),
-    rounds.FileCommitted: _by("files", "member", "digest"),
-    rounds.FilesConfirmed: _by("confirmed", "member", "fetched"),
-    rounds.VerdictPosted: _by("verdicts", "member", "codes"),
+    rounds.KeyRevealed: _revealed,
+    rounds.FileCommitted: _step("files", "digest"),
+    rounds.Confirmed: _confirmed,
+    rounds.VerdictPosted: _step("verdicts", "codes"),
     rounds.AcceptedFixed: _set("accepted", "accepted"),
-    rounds.SumCommitted: _by("sums", "member", "digest"),
-    rounds.PublicationPosted: _by("publications", "member", "digest"),
-    rounds.Attested: _by("attestations", "voter", "model_digest"),
+    rounds.SumCommitted: _step("sums", "digest"),
+    rounds.PublicationPosted: _step("publications", "digest"),
+    rounds.NoiseOpened: _step("seeds", "seeds"),
+    rounds.Attested: _attested,
+    rounds.Accused: _accused,
     rounds.Finalised: _set("model_digest", "model_digest"),
     rounds.RoundAborted: _aborted,
+    rounds.Reviewed: _by("reviews", "site", "tags_right"),
+    rounds.NoiseDefended: _by("defences", "member", "seeds"),
     privacy_ledger.Reserved: _by("reserved", "lineage", "nano_rho"),
     privacy_ledger.Settled: _by("settled", "lineage", "nano_rho"),
 }

@@ -130,7 +130,7 @@ class LocalBlobs(ObjectBlobs):
     """A `BlobStore` in a folder of this machine, made if absent.
 
     Writing is atomic (a reader sees all of a blob or nothing) but waits for no disk: after a power
-    cut the owner puts its blobs again from its state file, and `put` repairs what is damaged.
+    cut the owner puts its blobs again from its own, and `put` repairs what is damaged.
 
     Args:
         folder: an existing folder, or where to make one.
@@ -161,11 +161,6 @@ class LocalBlobs(ObjectBlobs):
         """See `BlobStore.has`."""
         self._refuse_special(digest)
         return super().has(digest)
-
-    def clear(self) -> None:
-        """Remove every blob."""
-        for path in self._folder.glob("??/*"):
-            path.unlink(missing_ok=True)
 
     def _refuse_special(self, digest: bytes) -> None:
         # Opening a pipe that somebody put there would wait for ever.

@@ -6,18 +6,14 @@ and altered files; it is no defence against whoever can write as the owner, and 
 here against an older file of the same owner put back in place.
 
 One process writes a file; nothing here locks it. Of two that write it at the same moment one may
-get a `StateFileError`, or the later one wins, but the file is never a mixture of both. Replacing a
-file does not wipe the old bytes from the disk.
+get a `StateFileError`, or the later one wins, but the file is never a mixture of both.
 """
 
-import os
-import re
-import stat
-import tempfile
 from pathlib import Path
 
 from troth.domain.hashing import DIGEST_SIZE, digest
 from troth.errors import StateFileError
+from troth.storage import private_file
 
 MAGIC = b"troth/state/v1\0\0"
 
@@ -34,8 +30,8 @@ def write(path: Path, payload: bytes) -> None:
             old file stands, or the new one if only the last flush of the folder failed.
     """
     try:
-        _remove_leftovers(path)
-        _replace(path, MAGIC + digest(payload) + payload)
+        private_file.remove_leftovers(path)
+        private_file.replace(path, MAGIC + digest(payload) + payload)
     except OSError as problem:
         raise StateFileError(
             f"state file {path}: cannot be written: {problem.strerror}"
@@ -50,69 +46,18 @@ def read(path: Path) -> bytes | None:
             the group or to others.
     """
     try:
-        content = _read_private(path)
+        content = private_file.read(path, "state file")
     except FileNotFoundError:
         return None
     except OSError as problem:
         raise StateFileError(f"state file {path}: cannot be read: {problem.strerror}") from problem
-    checksum, payload = content[:DIGEST_SIZE], content[DIGEST_SIZE:]
+    start = len(MAGIC) + DIGEST_SIZE
+    checksum, payload = content[len(MAGIC) : start], content[start:]
+    if content[: len(MAGIC)] != MAGIC:
+        raise StateFileError(f"state file {path}: not a state file of version 1, or torn")
     if digest(payload) != checksum:
         raise StateFileError(
             f"state file {path}: torn or altered (wrong checksum); give up the running round: "
             "with an older copy put back a secret could be used twice"
         )
     return payload
-
-
-def _read_private(path: Path) -> bytes:
-    # A symbolic link is not followed, and a pipe put there must not make us wait.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        _require_private(path, os.fstat(descriptor))
-        with open(descriptor, "rb", closefd=False) as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise StateFileError(f"state file {path}: not a state file of version 1, or torn")
-            return file.read()
-    finally:
-        os.close(descriptor)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    # mkstemp makes the file with mode 0600, so the secret is never open to others.
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, no path
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    # The new name itself is on disk only once its folder is.
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _remove_leftovers(path: Path) -> None:
-    # A crash between mkstemp and replace leaves a file that may hold secrets.
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}\.tmp")
-    for other in path.parent.iterdir():
-        if pattern.fullmatch(other.name):
-            other.unlink(missing_ok=True)
-
-
-def _require_private(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise StateFileError(f"state file {path}: not a plain file")
-    if status.st_uid != os.geteuid():
-        raise StateFileError(f"state file {path}: belongs to another user; chown it to yourself")
-    if status.st_mode & 0o077:
-        mode = stat.S_IMODE(status.st_mode)
-        raise StateFileError(
-            f"state file {path}: mode {mode:04o} opens it to other users; chmod 600 it, and treat "
-            "its secrets as known"
-        )

@@ -145,13 +145,14 @@ class Field:
         """For each base the powers 0 to ``count`` − 1: shape (n,) gives (n, count)."""
         table = self.zeros((len(bases), count))
         table[:, :1] = 1
-        known, step = 1, bases
+        known, steps = 1, [int(base) for base in bases]
         while known < count:
             wanted = min(known, count - known)
-            table[:, known : known + wanted] = self.mul(table[:, :wanted], step[:, None])
+            step = np.array(steps, dtype=self.dtype)[:, None]
+            table[:, known : known + wanted] = self.mul(table[:, :wanted], step)
             known += wanted
-            if known < count:
-                step = self.mul(step, step)
+            # A few squares are quicker in Python than in NumPy.
+            steps = [value * value % self.modulus for value in steps]
         return table
 
     # Wire format
@@ -316,6 +317,12 @@ class _FiveByteField(_WordField):
 class _GoldilocksField(_WordField):
     """The modulus 2^64 − 2^32 + 1, for which 2^64 ≡ 2^32 − 1 and 2^96 ≡ −1."""
 
+    def sum(self, values: Elements, axis: int = -1) -> Elements:
+        low = (values & self._LOW).sum(axis=axis)
+        high = (values >> self._HALF).sum(axis=axis)
+        total = low + (high << self._HALF)
+        return self._reduce(total, (high >> self._HALF) + (total < low))
+
     def add(self, left: Elements, right: Elements | int) -> Elements:
         left, right = self._arrays(left, right)
         total = left + right
@@ -343,7 +350,9 @@ class _GoldilocksField(_WordField):
 
     def _arrays(self, left: Elements, right: Elements | int) -> tuple[Elements, Elements]:
         # Scalars of NumPy warn when they wrap, arrays do not; hence one dimension at least.
-        return np.atleast_1d(left), np.atleast_1d(np.asarray(right, dtype=self.dtype))
+        if not isinstance(right, np.ndarray):
+            right = np.asarray(right, dtype=self.dtype)
+        return left if left.ndim else left[None], right if right.ndim else right[None]
 
     def _reduce(self, low: Elements, high: Elements) -> Elements:
         """Reduce high·2^64 + low in place: low + (low limb of high)·(2^32 − 1) − (its high limb).

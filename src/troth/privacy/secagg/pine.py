@@ -292,6 +292,18 @@ class Pine(MessageDecoder):
         share = VerifierShare(self.field, flat, wraparound_part, verification_part)
         return state, share
 
+    def output_share(self, agg_id: int, input_share: InputShare) -> OutputShare:
+        """The share of the vector that an input share stands for, verified or not.
+
+        Run by whoever made the sharing, to see what an aggregator computed with it.
+
+        Raises:
+            ParameterError: A wrong index, or the share of another aggregator.
+        """
+        self.check_input_share(agg_id, input_share)
+        measurement, _ = self._expand(agg_id, input_share)
+        return OutputShare(self.field, measurement[: self.dimension])
+
     def verifier_shares_to_message(
         self, verifier_shares: Sequence[VerifierShare]
     ) -> VerifierMessage:
