@@ -1,11 +1,17 @@
 """One small real study whose bundle all audit tests share: with a lie, an abort and a refusal."""
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from troth.audit.bundle import write_bundle
+from troth.audit.agreements import verify_agreements
+from troth.audit.bundle import read_bundle, write_bundle
+from troth.audit.chain import verify_chain
+from troth.audit.deployment import verify_deployment
+from troth.audit.evidence import gather
+from troth.audit.history import replay
 from troth.audit.trust import trust_document
 from troth.domain.hashing import digest
 from troth.ledger.bindings import consortium, rounds
@@ -74,3 +80,22 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Packed:
 def project() -> Path:
     """The checkout."""
     return Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def rounds_of_study(packed):
+    bundle = read_bundle(packed.path)
+    chain = verify_chain(bundle.blocks, bundle.transactions, bundle.seal)
+    deployment = verify_deployment(chain, bundle.contracts)
+    history = replay(chain, deployment)
+    contract = deployment.addresses["Rounds"]
+    agreed = verify_agreements(history, chain.chain_id, contract, bundle.terms)
+    studies = {study_id: found.study for study_id, found in agreed.active.items()}
+    return list(gather(history, studies, bundle.blobs))
+
+
+@pytest.fixture
+def second(rounds_of_study):
+    """Round 2, the first that became final, free to be bent."""
+    found = rounds_of_study[1]
+    return replace(found, view=copy.deepcopy(found.view), blobs=dict(found.blobs))

@@ -1,22 +1,26 @@
 """Change one thing at a time, repair the manifest, and the audit must find and name it."""
 
 import json
+from itertools import takewhile
 
 import pytest
 
 from troth.audit.run import audit
 from troth.errors import AuditError, BundleFalse, NotABundle
+from troth.learning.model import Model
 from troth.ledger.evidence import decode_transaction
+from troth.scenarios.small_study import DIMENSION
 from troth.testing import bundle_edits
 
 KINDS = {
     # How many of each kind a run of the tests tries; a full walk takes many minutes.
-    "field_edits": 50,
-    "rlp_edits": 50,
-    "line_edits": 24,
-    "member_edits": 20,
-    "blob_edits": 20,
-    "manifest_edits": 25,
+    "field_edits": 36,
+    "rlp_edits": 24,
+    "line_edits": 16,
+    "member_edits": 12,
+    "blob_edits": 16,
+    "vector_edits": 16,
+    "manifest_edits": 12,
 }
 
 
@@ -60,9 +64,20 @@ def test_every_kind_of_member_is_edited(packed):
     assert {edit.member for edit in made} == members.keys()
 
 
+def test_every_entry_of_every_vector_is_edited(packed):
+    """Sums and tags of each member in each final round, and the model of each."""
+    study = packed.small.study
+    made = list(bundle_edits.vector_edits(packed.members))
+    kappa = study.tag_size // study.field.encoded_size
+    accepted = 2 + 2 * study.terms.privacy.noise_candidates
+    publication = DIMENSION + kappa * (1 + accepted)
+    model = -(-len(Model.zeros(DIMENSION).encode()) // 8)
+    assert len(made) == 2 * (2 * publication + model)
+
+
 def test_single_bits_of_the_archive(packed, tmp_path):
     path = tmp_path / "flipped.troth"
-    for at, changed in bundle_edits.flips(packed.data, 40):
+    for at, changed in bundle_edits.flips(packed.data, 20):
         path.write_bytes(changed)
         with pytest.raises(AuditError) as caught:
             audit(path)
@@ -113,14 +128,13 @@ def test_a_changed_byte_of_a_header_is_told_with_its_line(packed, tmp_path):
 
 
 def test_the_seal_holds_the_last_header_without_a_trust_file(packed, tmp_path):
-    edits = [
-        edit
-        for edit in bundle_edits.rlp_edits(packed.members)
-        if edit.member == "blocks.jsonl"
-        and edit.what.startswith(f"line {packed.members['blocks.jsonl'].count(10)}.")
-    ]
+    blocks = takewhile(
+        lambda edit: edit.member == "blocks.jsonl", bundle_edits.rlp_edits(packed.members)
+    )
+    last = f"line {packed.members['blocks.jsonl'].count(10)}."
+    edits = [edit for edit in blocks if edit.what.startswith(last)]
     assert len(edits) >= 20
-    for edit in edits:
+    for edit in spread(edits, 12):
         assert finding(tmp_path / "b", edit.data).member == "blocks.jsonl"
 
 

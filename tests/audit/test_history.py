@@ -109,7 +109,23 @@ def test_odd_calls_are_predicted(chain, what, arguments, status):
 
 
 def test_a_view_may_be_asked_in_any_encoding(chain):
-    terms = OnChainTerms(0, 1, 1, 1, 0, 1, 1, 1, 4, Windows(*[1] * 11), (), ())
+    terms = OnChainTerms(
+        mode=0,
+        honest=1,
+        noise_candidates=2,
+        accusations=1,
+        corrupt_sites=0,
+        every_site=False,
+        rounds=1,
+        max_aborts=0,
+        min_sites=1,
+        min_weight=1,
+        clip=1,
+        noise_variance=4,
+        windows=Windows(*[1] * 13),
+        committee=(),
+        sites=(),
+    )
     asked = study_registry.study_id_of(bytes(32), terms).encode()
     assert chain.send(MEMBERS[2], "StudyRegistry", asked + b"\0") == 1
     proposed = study_registry.propose(bytes(32), terms).encode()

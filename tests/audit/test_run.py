@@ -70,9 +70,25 @@ def test_claims_say_what_is_proved_attested_and_not_covered(verdict):
         by_status.setdefault(claim.status, []).append(str(claim))
     assert set(by_status) == {"proved", "attested", "not covered"}
     uncovered = "\n".join(by_status["not covered"])
-    for words in ("its own sum", "distribution", "clipped the records", "record bound"):
+    for words in (
+        "behind its one unopened noise candidate: it goes unseen with probability 1 in 2",
+        "a silent or colluding one lets a member alter the sum",
+        "drew the seeds",
+        "clipped the records",
+        "record bound",
+    ):
         assert words in uncovered
-    assert any("4 of 4 voters in 2 rounds: " in line for line in by_status["attested"])
+    proved = "\n".join(by_status["proved"])
+    for words in (
+        "bound to before the challenge",
+        "add up to the tag of each sum",
+        "4 opened noise candidates: distribution, bound, report, verifier shares and tags",
+        "the sums less the opened noise",
+    ):
+        assert words in proved
+    attested = "\n".join(by_status["attested"])
+    for words in ("4 of 4 voters in 2 rounds: ", "2 of 2 sites in 2 rounds: the tags of their own"):
+        assert words in attested
 
 
 def test_the_json_follows_its_schema(verdict, project):

@@ -26,11 +26,11 @@ from troth.audit.members import (
     encode_lines,
     terms_name,
 )
-from troth.audit.references import Reference, needed
+from troth.audit.references import Reference, belonging
 from troth.domain import records
 from troth.domain import terms as document
 from troth.domain.hashing import digest as digest_of
-from troth.errors import BundleFalse, InputError, NotABundle, TermsError
+from troth.errors import BundleFalse, InputError, NotABundle, StorageError, TermsError
 from troth.ledger import artifact
 from troth.ledger.account import Account
 from troth.ledger.address import Address
@@ -167,10 +167,16 @@ def _terms(events: Sequence[Event], store: BlobStore) -> dict[bytes, bytes]:
 def _blobs(
     events: Sequence[Event], agreed: Mapping[bytes, bytes], contract: Address, store: BlobStore
 ) -> dict[bytes, bytes]:
-    """The blobs that the rounds of all studies need."""
+    """The blobs that the rounds of all studies need, and those offered that the store serves."""
 
     def fetch(reference: Reference) -> bytes:
-        return store.get(reference.digest, max_size=MAX_MESSAGE)
+        return store.get(reference.digest, max_size=reference.max_size)
+
+    def look(reference: Reference) -> bytes | None:
+        try:
+            return fetch(reference)
+        except StorageError:  # also one that is too long: what is only offered stops no writer
+            return None
 
     blobs: dict[bytes, bytes] = {}
     for study_id, terms in agreed.items():
@@ -182,7 +188,7 @@ def _blobs(
         for event in events:
             view.apply(event)
         for round_ in view.rounds.values():
-            blobs |= needed(study, round_, fetch)
+            blobs |= belonging(study, round_, fetch, look)
     return blobs
 
 

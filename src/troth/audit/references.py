@@ -2,93 +2,164 @@
 
 Whoever writes a bundle packs exactly these blobs, and whoever audits it takes no fewer and no more.
 So nobody who hands a bundle over can drop what speaks against a party, or add what the ledger never
-spoke of. For each round, by what the ledger says of it:
+spoke of. For each round that has ended, by what the ledger says of it:
 
-================================  ==================================================================
-final                             noise lists, envelopes of the delivered places, verifier files,
-                                  aggregate shares, the model
-aborted, every member having      noise lists, envelopes of the delivered places, verifier files:
-confirmed every verifier file     what the verdicts follow from
-any other                         nothing
-================================  ==================================================================
+=======================================  ===========================================================
+every member confirmed every verifier    noise lists, envelopes of the delivered places, verifier
+file                                     files: what the verdicts follow from
+and every member confirmed every         publications as well: what tags, opened noise and
+publication                              accusations are compared with
+and it is final                          the model as well
+any other                                nothing
+=======================================  ===========================================================
 
 What is asked for could be had: every member posted that it had opened the shares of each delivered
-place, for which it needed envelope and list, and that it had fetched every file. In a round that
-ended earlier an honest party may never have got a blob, so nothing is asked for, nothing is taken
-and nothing is concluded but what the ledger itself says. The same holds for aggregate shares of a
-round that aborted: nobody confirms them. HPKE keys are not packed, since nothing is recomputed from
-them: the shares that were sealed to them are erased.
+place, for which it needed envelope and list, and that it had fetched every file and publication. In
+a round that ended earlier an honest party may never have got a blob, so nothing is asked for and
+nothing is concluded but what the ledger itself says. Seeds of opened noise stand on the ledger.
+HPKE keys are not packed, since nothing is recomputed from them: the shares that were sealed to them
+are erased.
+
+Two things can be shown that nobody has to have got. A member may accuse another and name evidence;
+and an owner of denied noise answers with the denied shares. Such blobs are *offered*: they are
+packed where the store serves them, and taken where they are there. Where one is missing an audit
+says so and leaves open what it would decide, so leaving it out convicts and clears nobody.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from troth.errors import DecodeError
-from troth.round.messages import decode_noise_list
+from troth.ledger.address import ZERO, Address
+from troth.round.messages import MAX_MESSAGE, decode_noise_list
+from troth.round.published import everybody
 from troth.round.study import Study
-from troth.round.transcript import bits
-from troth.round.transitions import State
+from troth.round.transitions import Fault, State
 from troth.round.view import RoundView
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A blob that a round needs."""
+    """A blob that a round speaks of."""
 
     round: int
     what: str
     digest: bytes
+    max_size: int = MAX_MESSAGE
+    """Bytes; a longer one is not it."""
 
 
 Fetch = Callable[[Reference], bytes]
 """Gives a blob, or raises because it cannot be had."""
+Look = Callable[[Reference], bytes | None]
+"""Gives a blob if it can be had."""
 
 
-def needed(study: Study, view: RoundView, fetch: Fetch) -> dict[bytes, bytes]:
+def belonging(study: Study, view: RoundView, fetch: Fetch, look: Look) -> dict[bytes, bytes]:
     """Every blob of a round that belongs into a bundle, by digest.
 
     Args:
         study: the study.
         view: the round, folded from the ledger's events.
-        fetch: is asked for every blob once or more often.
+        fetch: is asked for every blob that has to be there, once or more often.
+        look: is asked for every blob that is only offered.
     """
-    if not _judged(study, view):
-        return {}
-    found: dict[bytes, bytes] = {}
-
-    def take(what: str, digest: bytes) -> bytes:
-        found[digest] = fetch(Reference(view.number, what, digest))
-        return found[digest]
-
-    sites = {place: view.reports.get(site) for place, site in enumerate(study.sites)}
-    for place in bits(view.delivered):
-        report = sites.get(place)
-        if report is not None:
-            take("envelope", report)
-    for index, member in enumerate(study.committee):
-        for candidate, digest in enumerate(
-            _listed(study, take("noise list", view.noise_lists[member]))
-        ):
-            if view.delivered >> study.noise_place(index, candidate) & 1:
-                take("envelope", digest)
-        take("verifier file", view.files[member])
-    if view.state is State.FINAL:
-        for member in study.committee:
-            take("aggregate share", view.publications[member])
-        take("model", view.model_digest)
+    found = {reference.digest: data for reference, data in _required(study, view, fetch)}
+    for reference, data in _offered(study, view, look):
+        found[reference.digest] = data
     return found
 
 
-def _judged(study: Study, view: RoundView) -> bool:
-    """Whether the round has ended, and not before every member had every verifier file."""
-    everybody = (1 << len(study.committee)) - 1
-    had = [view.confirmed.get(member) == everybody for member in study.committee]
-    return view.state.ended and all(had)
+def judged(study: Study, view: RoundView) -> bool:
+    """Whether a round has ended, and not before every member had every verifier file."""
+    return view.state.ended and _all_have(study, view.fetched)
 
 
-def _listed(study: Study, data: bytes) -> tuple[bytes, ...]:
-    """The envelopes on a noise list; none if it is no list, which is its member's lie."""
+def held(study: Study, view: RoundView) -> bool:
+    """Whether a round has ended, and not before every member had every publication."""
+    return view.state.ended and _all_have(study, view.held)
+
+
+def _all_have(study: Study, said: Mapping[Address, int]) -> bool:
+    every = everybody(study)
+    return all(said.get(member) == every for member in study.committee)
+
+
+def _required(study: Study, view: RoundView, fetch: Fetch) -> Iterator[tuple[Reference, bytes]]:
+    def take(what: str, digest: bytes) -> tuple[Reference, bytes]:
+        reference = Reference(view.number, what, digest)
+        return reference, fetch(reference)
+
+    if judged(study, view):
+        yield from _judged_by(study, view, take)
+    if held(study, view):
+        for member in study.committee:
+            yield take("publication", view.publications[member])
+    if view.state is State.FINAL:
+        yield take("model", view.model_digest)
+
+
+def _judged_by(
+    study: Study, view: RoundView, take: Callable[[str, bytes], tuple[Reference, bytes]]
+) -> Iterator[tuple[Reference, bytes]]:
+    """What the verdicts follow from."""
+    for place, site in enumerate(study.sites):
+        if view.delivered >> place & 1:
+            yield take("envelope", view.reports[site])
+    for index, member in enumerate(study.committee):
+        listed = take("noise list", view.noise_lists[member])
+        yield listed
+        for place, digest in listed_envelopes(study, index, listed[1]).items():
+            if view.delivered >> place & 1:
+                yield take("envelope", digest)
+        yield take("verifier file", view.files[member])
+
+
+def _offered(study: Study, view: RoundView, look: Look) -> Iterator[tuple[Reference, bytes]]:
+    def take(what: str, digest: bytes, limit: int) -> Iterator[tuple[Reference, bytes]]:
+        reference = Reference(view.number, what, digest, limit)
+        data = look(reference)
+        if data is not None and len(data) <= limit:
+            yield reference, data
+
+    for digest in evidence(study, view).values():
+        yield from take("evidence", digest, study.opened_shares_limit)
+    owner = denied_owner(view)
+    if owner is not None:
+        if owner in view.answers:
+            yield from take("answer", view.answers[owner], study.opened_shares_limit)
+        index = study.committee.index(owner)
+        for reference, data in take("noise list", view.noise_lists[owner], study.noise_list_limit):
+            yield reference, data
+            for place, digest in listed_envelopes(study, index, data).items():
+                if any(not opened >> place & 1 for opened in view.opened.values()):
+                    yield from take("envelope", digest, study.envelope_limit)
+
+
+def evidence(study: Study, view: RoundView) -> dict[Address, bytes]:
+    """Digests of what members show for their accusations, where publications are there.
+
+    A site can only say that a tag of its own is wrong: no share of its report is ever shown.
+    """
+    if not held(study, view):
+        return {}
+    return {
+        voter: said.evidence
+        for voter, said in view.accusations.items()
+        if voter in study.committee and said.fault is Fault.TAG and any(said.evidence)
+    }
+
+
+def denied_owner(view: RoundView) -> Address | None:
+    """The owner of noise that was denied to the end of the round; None in any other round."""
+    reason, party = view.aborted
+    return party if reason == "Noise" and party != ZERO else None
+
+
+def listed_envelopes(study: Study, member: int, data: bytes) -> dict[int, bytes]:
+    """Envelope digests on a noise list by place; none if it is no list, its member's lie."""
     try:
-        return decode_noise_list(data, study.terms.privacy.noise_candidates).envelopes
+        found = decode_noise_list(data, study.terms.privacy.noise_candidates)
     except DecodeError:
-        return ()
+        return {}
+    return dict(enumerate(found.envelopes, study.noise_place(member, 0)))

@@ -8,23 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from troth.audit import anchoring
 from troth.audit import seal as seals
 from troth.audit import trust as trusts
+from troth.audit.aborts import Abort
+from troth.audit.accusations import JudgedAccusation
 from troth.audit.agreements import Agreement, Agreements, verify_agreements
+from troth.audit.anchoring import Trusted
 from troth.audit.bundle import Bundle, read_bundle
 from troth.audit.chain import Chain, verify_chain
 from troth.audit.claims import (
     Claim,
     attested,
-    attested_models,
     claims_not_covered,
     claims_proved,
+    not_covered,
 )
+from troth.audit.confirmations import Confirmations
 from troth.audit.deployment import verify_deployment
 from troth.audit.evidence import RoundEvidence, gather
 from troth.audit.history import History, replay
 from troth.audit.members import SEAL, blob_name
-from troth.audit.round_check import Abort, Rejection, StudyFindings, check_rounds
+from troth.audit.round_check import Rejection, StudyFindings, check_rounds
+from troth.audit.study_claims import Flag, flags, study_claims
 from troth.audit.telling import told_arguments
 from troth.audit.trust import Anchors, Head
 from troth.domain import records
@@ -61,6 +67,14 @@ class StudyFigures:
     aborts: tuple[Abort, ...]
     reports_accepted: int
     reports_rejected: tuple[Rejection, ...]
+    noise_opened: int
+    """Noise candidates of final rounds that were made again from their seeds."""
+    confirmations: tuple[Confirmations, ...]
+    """Who stands for each final round."""
+    accusations: tuple[JudgedAccusation, ...]
+    """Every accusation on the ledger."""
+    flags: tuple[Flag, ...]
+    """Final rounds that are in doubt."""
     delta: float
     nano_rho_spent: int
     """By the lineage that paid most, in this study."""
@@ -111,19 +125,21 @@ class Verdict:
         return records.to_json(self)
 
 
-def audit(path: Path, trust: bytes | None = None) -> Verdict:
+def audit(path: Path, trust: bytes | None = None, signers: bytes | None = None) -> Verdict:
     """Audit a bundle.
 
     Args:
         path: the bundle.
-        trust: the content of a trust file, or None to check the bundle in itself only.
+        trust: the content of a trust file or checkpoint, or None to check the bundle in itself
+            only.
+        signers: with a checkpoint, the content of the list of members whom the reader knows.
 
     Raises:
         BundleFalse: the first line that lies.
         NotABundle: a file that is no bundle, or a damaged or unsafe one.
-        InputError: a bundle or trust file that cannot be read.
+        InputError: a bundle or trust file that cannot be read; a checkpoint that too few signed.
     """
-    trusted = None if trust is None else trusts.decode_trust(trust)
+    trusted = anchoring.decode(trust, signers)
     bundle = read_bundle(path)
     chain = verify_chain(bundle.blocks, bundle.transactions, bundle.seal)
     deployment = verify_deployment(chain, bundle.contracts)
@@ -144,7 +160,7 @@ def audit(path: Path, trust: bytes | None = None) -> Verdict:
         Head(chain.head.number, chain.head.hash),
     )
     if trusted is not None:
-        trusts.verify_anchors(anchors, trusted)
+        trusted.verify(anchors, chain)
     return Verdict(
         format=FORMAT,
         verdict=CONSISTENT if trusted is None else VERIFIED,
@@ -169,7 +185,7 @@ def _verify_sealer(bundle: Bundle, chain: Chain, history: History) -> str:
 
 def _verify_no_more_blobs(bundle: Bundle, rounds: Sequence[RoundEvidence]) -> None:
     """The bundle holds the blobs that its rounds need and no others."""
-    belonging: set[bytes] = set().union(*(round_.needed() for round_ in rounds))
+    belonging: set[bytes] = set().union(*(round_.belonging() for round_ in rounds))
     for unknown in sorted(bundle.blobs.keys() - belonging):
         raise BundleFalse(
             blob_name(unknown), "member", "to belong to the bundle", "a blob that no round needs"
@@ -198,6 +214,10 @@ def _study_figures(agreed: Agreement, found: StudyFindings) -> StudyFigures:
         aborts=tuple(found.aborts),
         reports_accepted=found.accepted,
         reports_rejected=tuple(found.rejected),
+        noise_opened=found.opened,
+        confirmations=tuple(found.confirmations),
+        accusations=tuple(found.accusations),
+        flags=tuple(flags(found)),
         delta=terms.privacy.delta,
         nano_rho_spent=spent,
         epsilon_agreed=plan.epsilon_guaranteed or 0.0,
@@ -235,7 +255,7 @@ def _claims(
     agreements: Agreements,
     findings: Sequence[StudyFindings],
     sealer: str,
-    trusted: Anchors | None,
+    trusted: Trusted | None,
 ) -> list[Claim]:
     reports = sum(found.accepted + len(found.rejected) for found in findings)
     evaluations = sum(
@@ -246,13 +266,18 @@ def _claims(
         studies=len(agreements.active),
         rounds=sum(found.finals for found in findings),
         reports=reports,
+        opened=sum(found.opened for found in findings),
         evaluations=evaluations,
     )
     head = f"block {chain.head.number} is the last one"
-    by = f"member {sealer}" if trusted is None else f"member {sealer} and the trust file"
+    by = f"member {sealer}" if trusted is None else f"member {sealer} and {trusted.by}"
     claims.append(attested(by, head))
     for found in findings:
-        if found.finals:
-            counts = [(said.round, said.agreeing, said.voters) for said in found.attestations]
-            claims.append(attested_models(found.study.terms.name, counts))
-    return claims + claims_not_covered(idle=len(agreements.idle), evaluations=evaluations)
+        claims += study_claims(found)
+    candidates = {
+        agreed.study.terms.privacy.noise_candidates for agreed in agreements.active.values()
+    }
+    claims += claims_not_covered(
+        idle=len(agreements.idle), evaluations=evaluations, candidates=sorted(candidates)
+    )
+    return claims + [not_covered(text) for text in (trusted.uncovered if trusted else ())]

@@ -1,44 +1,31 @@
 """Whether the members' verdicts follow from the files they published, report by report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from troth.audit.evidence import RoundEvidence
+from troth.audit.evidence import PartyLie, RoundEvidence
 from troth.ledger.bindings import rounds
 from troth.round.messages import Envelope, VerifierFile
 from troth.round.transitions import table
-from troth.round.verdict import round_verify_key, verdict
+from troth.round.verdict import verdict
 
 
-def verify_verdict_key(round_: RoundEvidence) -> bytes:
-    """The verify key that the reveals give; no delivered report has a degenerate query under it."""
-    view = round_.view
-    return round_verify_key(
-        round_.study,
-        round_.where,
-        heads=view.heads_digest,
-        transcript=view.transcript,
-        delivered=view.delivered,
-        reveals=view.reveals,
-    )
-
-
-def verify_verdicts(
+def recomputed(
     round_: RoundEvidence, envelopes: Mapping[int, Envelope], files: Sequence[VerifierFile]
 ) -> bytes:
-    """Recompute the verdict: one reason code for each place.
-
-    Raises:
-        BundleFalse: the first member and place whose code does not follow.
-    """
-    view, reasons = round_.view, table().verdicts
-    codes = verdict(
+    """The verdict that follows: one reason code for each place."""
+    return verdict(
         round_.study,
-        present=view.present,
-        delivered=view.delivered,
+        present=round_.view.present,
+        delivered=round_.view.delivered,
         envelopes=envelopes,
         files=files,
     )
-    for member, posted in view.verdicts.items():
+
+
+def false_verdicts(round_: RoundEvidence, codes: bytes) -> Iterator[PartyLie]:
+    """Each member whose verdict does not follow, with the first place of it."""
+    reasons = table().verdicts
+    for member, posted in round_.view.verdicts.items():
         for place, (said, follows) in enumerate(zip(posted, codes, strict=True)):
             if said != follows:
                 reporter = round_.study.reporters[place]
@@ -46,5 +33,19 @@ def verify_verdicts(
                     f"the verdict {reasons[said]} on the {reporter.role} report of {reporter.party}"
                 )
                 true = f"the verdict {reasons[follows]}"
-                raise round_.lie(rounds.VerdictPosted, member, claimed, true)
+                yield round_.lie(rounds.VerdictPosted, member, claimed, true)
+                break
+
+
+def verify_verdicts(
+    round_: RoundEvidence, envelopes: Mapping[int, Envelope], files: Sequence[VerifierFile]
+) -> bytes:
+    """Recompute the verdict.
+
+    Raises:
+        PartyLie: the first member and place whose code does not follow.
+    """
+    codes = recomputed(round_, envelopes, files)
+    for lie in false_verdicts(round_, codes):
+        raise lie
     return codes

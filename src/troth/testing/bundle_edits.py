@@ -18,6 +18,10 @@ from troth.audit.members import BLOBS, BLOCKS, TRANSACTIONS
 from troth.domain import canonical
 from troth.domain.hashing import digest
 
+_WORD = 32
+_MOST_WORDS = 128
+"""Longer calldata is the code of a contract, of which every word is alike to an audit."""
+
 Members = Mapping[str, bytes]
 Path = tuple[str | int, ...]
 
@@ -68,16 +72,28 @@ def read_members(data: bytes) -> dict[str, bytes]:
 def all_edits(members: Members, *, every: int = 1, seed: int = 0) -> Iterator[Edit]:
     """Edits of all kinds; ``every`` keeps about one in so many of each kind of each member."""
     rng = random.Random(seed)
-    for kind in (field_edits, rlp_edits, line_edits, member_edits, blob_edits, manifest_edits):
+    kinds = (
+        field_edits,
+        rlp_edits,
+        line_edits,
+        member_edits,
+        blob_edits,
+        vector_edits,
+        manifest_edits,
+    )
+    for kind in kinds:
         for made in kind(members):
             if rng.randrange(every) == 0:
                 yield made
 
 
 def field_edits(members: Members) -> Iterator[Edit]:
-    """Every leaf of every JSON document, changed in each way that its type allows."""
+    """Every leaf of every JSON document, changed in each way that its type allows.
+
+    Blobs are documents too: envelopes, noise lists, verifier files, opened shares.
+    """
     for name, content in sorted(members.items()):
-        if name == manifest.NAME or name.startswith(BLOBS):
+        if name == manifest.NAME or _is_vector(name, content):
             continue
         for at, line in _documents(name, content):
             document = json.loads(line)
@@ -135,6 +151,25 @@ def blob_edits(members: Members) -> Iterator[Edit]:
         yield Edit(name, "cut", partial(content.removesuffix, content[-1:]), members)
         yield Edit(name, "longer", partial(content.__add__, b"\0"), members)
         yield Edit(name, f"served instead: {other}", partial(members.get, other), members)
+
+
+def vector_edits(members: Members, element: int = 8) -> Iterator[Edit]:
+    """Every entry of every published vector changed: sums, tags and models.
+
+    Args:
+        members: of a true bundle.
+        element: bytes of an entry; of a field element and of a weight of a model.
+    """
+    for name, content in sorted(members.items()):
+        if _is_vector(name, content):
+            for at in range(0, len(content), element):
+                make = partial(_flip, content, at, 1)
+                yield Edit(name, f"entry {at // element}", make, members)
+
+
+def _is_vector(name: str, content: bytes) -> bool:
+    """Whether a blob is no document but the bare entries of a vector."""
+    return name.startswith(BLOBS) and not content.startswith(b"{")
 
 
 def manifest_edits(members: Members) -> Iterator[Edit]:
@@ -214,7 +249,8 @@ def _changes(value: Any) -> Iterator[tuple[str, Any]]:
         yield "upper case", "0x" + value[2:].upper() if value[2:].upper() != value[2:] else "0X"
     elif isinstance(value, str):
         yield "longer", value + "x"
-        yield "empty", ""
+        if value:
+            yield "empty", ""
     yield "null", None
 
 
@@ -224,9 +260,21 @@ def _rlp_changes(encoded: bytes) -> Iterator[tuple[str, bytes]]:
     if kind:
         yield "[type]", bytes([kind[0] ^ 1]) + rlp.encode(items)
     for path, item in _rlp_leaves(items):
-        changed = _flip(item, len(item) - 1, 1) if item else b"\x01"
-        yield _show(path), kind + rlp.encode(_with(items, path, changed))
+        for what, changed in _item_changes(item):
+            yield _show(path) + what, kind + rlp.encode(_with(items, path, changed))
     yield "[longer]", kind + rlp.encode([*items, b""])
+
+
+def _item_changes(item: bytes) -> Iterator[tuple[str, bytes]]:
+    """An item with its last bit changed; of calldata and logs one bit of every word."""
+    if not item:
+        yield "", b"\x01"
+    elif _WORD < len(item) <= _MOST_WORDS * _WORD:
+        yield " start", _flip(item, 0, 1)
+        for at in range(_WORD - 1 + len(item) % _WORD, len(item), _WORD):
+            yield f" word {at // _WORD}", _flip(item, at, 1)
+    else:
+        yield "", _flip(item, len(item) - 1, 1)
 
 
 def _rlp_leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, bytes]]:
