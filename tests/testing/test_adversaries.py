@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from troth.round.transitions import State
 from troth.scenarios import attacks
-from troth.scenarios.attacks import listed, play
-from troth.testing.adversaries.attack import Outcome, SwitchKind
+from troth.scenarios.attacks import SmallStage, Worlds, listed, play
+from troth.testing.adversaries.attack import Outcome, Setting, SwitchKind
 from troth.testing.adversaries.catalogue import ATTACKS
+from troth.testing.adversaries.stage import in_state
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs/attacks.md").read_text(encoding="utf-8")
@@ -16,17 +18,44 @@ BEGIN, END = "<!-- begin table: python -m troth.scenarios.attacks -->\n", "<!-- 
 SWITCHABLE = [attack for attack in ATTACKS if attack.switch.kind is SwitchKind.ARGUMENT]
 
 
+@pytest.fixture(scope="module")
+def worlds():
+    return Worlds()
+
+
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-def test_it_comes_out_as_it_says(tmp_path, attack):
-    found = play(attack, tmp_path, defended=True)
+def test_it_comes_out_as_it_says(tmp_path, worlds, attack):
+    found = play(attack, tmp_path, worlds, defended=True)
     assert found.outcome is attack.expected, found
     assert (found.caught, found.named) == (attack.caught, attack.named)
     assert found.succeeded == (attack.expected is Outcome.LIMIT)
 
 
 @pytest.mark.parametrize("attack", SWITCHABLE, ids=lambda attack: attack.name)
-def test_it_succeeds_without_the_defence(tmp_path, attack):
-    assert play(attack, tmp_path, defended=False).succeeded
+def test_it_succeeds_without_the_defence(tmp_path, worlds, attack):
+    assert play(attack, tmp_path, worlds, defended=False).succeeded
+
+
+def test_studies_of_one_world_have_nothing_in_common_but_their_past(tmp_path, worlds):
+    first, second = (SmallStage(tmp_path / name, Setting(), worlds) for name in ("a", "b"))
+    past = second.ledger.head()
+    view = first.run(in_state(State.OPEN))
+    assert first.study.study_id == second.study.study_id
+    assert first.ledger.block(past.number).ref == past
+    assert second.ledger.head() == past
+    assert not second.store.has(view.current.hpke_keys[first.study.committee[0]])
+    assert first.aggregators[0].state.key
+    assert not second.aggregators[0].state.key
+    assert second.run(in_state(State.OPEN)).current.heads_digest != view.current.heads_digest
+
+
+def test_a_study_is_played_again_in_a_place_of_its_own(tmp_path, worlds):
+    stage = SmallStage(tmp_path, Setting(candidates=4), worlds)
+    stage.run(in_state(State.OPEN))
+    fresh = stage.fresh()
+    assert fresh.folder != stage.folder
+    assert fresh.study.terms.privacy.noise_candidates == 4
+    assert fresh.run(lambda _: True).current.state is State.ABSENT
 
 
 def test_names_are_unique_and_in_kebab_case():
@@ -76,6 +105,14 @@ def test_the_page_explains_every_outcome_and_mode():
     explained = set(re.findall(r"^\| `(\w+)` \| [^|]+ \|$", PAGE, flags=re.MULTILINE))
     assert explained == {attack.expected.value for attack in ATTACKS}
     assert {mode for attack in ATTACKS for mode in attack.modes} == set(attacks.MODES)
+
+
+def test_where_the_pick_decides_both_ends_are_listed():
+    names = {attack.name for attack in ATTACKS}
+    kept = {name.removesuffix("-kept") for name in names if name.endswith("-kept")}
+    opened = {name.removesuffix("-opened") for name in names if name.endswith("-opened")}
+    assert kept
+    assert kept <= opened
 
 
 def test_every_actor_attacks():

@@ -1,16 +1,17 @@
 """Named attacks, played one by one on a toy study: what must happen, what did, who was named.
 
 ``troth attack`` shows what is here; ``python -m troth.scenarios.attacks`` writes the table of
-``docs/attacks.md``. Every attack gets a consortium of its own, so that none can
-profit from another; a toy study is deployed and agreed on in less than a second.
+``docs/attacks.md``. Every attack gets a copy of a consortium in which nothing has happened yet, so
+that none can profit from another.
 """
 
+import copy
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +26,21 @@ from troth.ledger.interface import Call
 from troth.ledger.records import Receipt
 from troth.round.driver import Party
 from troth.round.mail import Role
+from troth.round.sharing import Sharer
 from troth.round.study import Study
 from troth.round.view import StudyView
 from troth.scenarios.consortium import Dataset
 from troth.scenarios.progress import Progress
-from troth.scenarios.small_study import Shape, SmallStudy, constant, small_study
-from troth.storage.blobs import BlobStore
+from troth.scenarios.recall import Recall
+from troth.scenarios.small_study import (
+    Shape,
+    SmallStudy,
+    Vectors,
+    constant,
+    site_parties,
+    small_study,
+)
+from troth.storage.blobs import BlobStore, LocalBlobs
 from troth.testing.adversaries.attack import Attack, Observation, Outcome, Setting, SwitchKind
 from troth.testing.adversaries.catalogue import ATTACKS
 
@@ -126,19 +136,76 @@ class AttackRun:
         return records.to_json(self)
 
 
+class Worlds:
+    """Toy studies that are agreed on; each attack gets a copy, so that one pays for all.
+
+    Deploying contracts and agreeing on a study takes longer than the round of most attacks.
+    """
+
+    def __init__(self) -> None:
+        self._agreed: list[tuple[Shape, SmallStudy]] = []
+
+    def study(
+        self, shape: Shape, folder: Path, vectors: Vectors, sharers: Mapping[int, Sharer]
+    ) -> SmallStudy:
+        """A study of this shape in which nothing has happened yet.
+
+        Args:
+            shape: the study.
+            folder: for its store and state files.
+            vectors: what its sites send.
+            sharers: dishonest sharings, by site.
+        """
+        known = (small for agreed, small in self._agreed if agreed == shape)
+        small = next(known, None) or self._agree(shape)
+        # What an engine's objects name as modules is code, not state.
+        modules: dict[int, Any] = {id(module): module for module in sys.modules.values()}
+        store = LocalBlobs(folder / "store")
+        store.put(small.study.terms.encode())
+        consortium = replace(
+            small.consortium,
+            ledger=copy.deepcopy(small.consortium.ledger, modules),
+            store=store,
+            folder=folder / "parties",
+            examine_round=Recall(),
+            receipts=[],
+        )
+        return SmallStudy(
+            consortium,
+            small.study,
+            small.datasets,
+            site_parties(consortium, small.study, vectors, sharers),
+            consortium.aggregators(small.study),
+        )
+
+    def _agree(self, shape: Shape) -> SmallStudy:
+        with tempfile.TemporaryDirectory() as folder:
+            small = small_study(Path(folder), shape)
+        self._agreed.append((shape, small))
+        return small
+
+
 class SmallStage:
     """A toy study as attacks see it (`troth.testing.adversaries.stage.Stage`)."""
 
-    def __init__(self, folder: Path, setting: Setting) -> None:
+    def __init__(self, folder: Path, setting: Setting, worlds: Worlds) -> None:
         def vectors(place: int, number: int) -> Sequence[int]:
             return setting.vectors.get(place) or constant(place, number)
 
         shape = Shape(
-            rounds=setting.rounds, max_aborts=setting.max_aborts, min_sites=setting.min_sites
+            rounds=setting.rounds,
+            max_aborts=setting.max_aborts,
+            min_sites=setting.min_sites,
+            members=setting.members,
+            candidates=setting.candidates,
+            accusations=setting.accusations,
+            every_site=setting.every_site,
         )
-        self._small: SmallStudy = small_study(folder, shape, vectors, setting.sharers)
+        self._small: SmallStudy = worlds.study(shape, folder, vectors, setting.sharers)
         self._vectors = vectors
         self._work = folder
+        self._setting = setting
+        self._worlds = worlds
         self.folder = folder / "store"
         self.study: Study = self._small.study
         self.sites: list[Party[Any]] = self._small.sites
@@ -201,6 +268,10 @@ class SmallStage:
         write_bundle(path, self.ledger, self.store, self.sites[0].account)
         return path
 
+    def fresh(self) -> Self:
+        """Another study after the same setting."""
+        return type(self)(self._work / "fresh", self._setting, self._worlds)
+
 
 def listed() -> AttackList:
     """All attacks, in their order."""
@@ -253,42 +324,45 @@ def play_all(names: Sequence[str], *, mode: str, defended: bool, progress: Progr
         InputError: as `chosen`.
     """
     attacks = chosen(names, mode)
-    played = tuple(_in_turn(attacks, defended=defended, progress=progress))
+    played = tuple(_in_turn(attacks, Worlds(), defended=defended, progress=progress))
     return AttackRun(RUN_FORMAT, mode, defended, all(item.as_expected for item in played), played)
 
 
 def _in_turn(
-    attacks: Sequence[type[Attack]], *, defended: bool, progress: Progress
+    attacks: Sequence[type[Attack]], worlds: Worlds, *, defended: bool, progress: Progress
 ) -> Iterator[Played]:
     progress.stage(f"attacks with their defence {'on' if defended else 'off'}")
     for number, attack in enumerate(attacks, start=1):
         if defended or attack.switch.kind is SwitchKind.ARGUMENT:
             with tempfile.TemporaryDirectory() as folder:
-                found = _played(attack, Path(folder), defended=defended)
+                found = _played(attack, Path(folder), worlds, defended=defended)
             yield _compared(attack, found) if defended else _succeeding(attack, found)
         else:
             yield _not_switchable(attack)
         progress.count(number, len(attacks))
 
 
-def _played(attack: type[Attack], folder: Path, *, defended: bool) -> Observation:
+def _played(attack: type[Attack], folder: Path, worlds: Worlds, *, defended: bool) -> Observation:
     """What came of an attack; one that could not be played to its end is told like any other."""
     try:
-        return play(attack, folder, defended=defended)
+        return play(attack, folder, worlds, defended=defended)
     except TrothError as problem:
         caught = f"{type(problem).__name__}: {problem}"
         return Observation(Outcome.NOTHING, caught, (), succeeded=False)
 
 
-def play(attack: type[Attack], folder: Path, *, defended: bool) -> Observation:
+def play(
+    attack: type[Attack], folder: Path, worlds: Worlds | None = None, *, defended: bool
+) -> Observation:
     """Play one attack on a study of its own.
 
     Args:
         attack: which.
         folder: an empty one, for the store and the state files.
+        worlds: studies that others have agreed on already; without them a new one is deployed.
         defended: whether its defence is on.
     """
-    stage = SmallStage(folder, attack.setting)
+    stage = SmallStage(folder, attack.setting, worlds or Worlds())
     with stage.ledger:
         return attack().play(stage, defended=defended)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from troth.roles.reporting import Sharer
+from troth.round.sharing import Sharer
 from troth.testing.adversaries.stage import Stage
 
 
@@ -101,6 +101,13 @@ class Setting:
     rounds: int = 1
     max_aborts: int = 0
     min_sites: int = 2
+    members: int = 2
+    candidates: int = 2
+    """Of each member's noise."""
+    accusations: int = 2
+    """That a site has in the study."""
+    every_site: bool = False
+    """Whether a round needs the word of every accepted site."""
     vectors: Mapping[int, Sequence[int]] = field(default_factory=dict)
     """What a site sends instead of its own number in every coordinate."""
     sharers: Mapping[int, Sharer] = field(default_factory=dict)
@@ -128,7 +135,8 @@ class Attack(ABC):
         """Attack.
 
         Args:
-            stage: a toy study in which nothing has happened yet, made after `setting`.
+            stage: a toy study in which nothing has happened yet, made after `setting`. Where chance
+                decides, an attack is played on fresh ones until it decides as declared.
             defended: whether the defence is on. Only asked to be off where `switch` is an argument.
         """
 

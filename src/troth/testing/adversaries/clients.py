@@ -12,7 +12,7 @@ from troth.ledger.evidence import DYNAMIC_FEE, UnsignedTransaction, sign
 from troth.ledger.interface import Call
 from troth.roles.aggregator import Aggregator, AggregatorState
 from troth.round.mail import Inbox, Outbox
-from troth.round.transcript import key_chain
+from troth.round.transcript import VERIFY_LEVEL, key_chain
 from troth.round.transitions import State
 from troth.round.view import RoundView
 from troth.testing.adversaries.attack import (
@@ -205,7 +205,7 @@ class EarlyReveal(SendsOneCall):
         member = stage.aggregators[LIAR]
         where = stage.study.where(1)
         return rounds.reveal(
-            where.study, 1, key_chain(where, member.account.address, member.state.key)[1]
+            where.study, 1, key_chain(where, member.account.address, member.state.key)[VERIFY_LEVEL]
         )
 
 
@@ -239,7 +239,7 @@ class KeyOfAnotherRound(SendsOneCall):
         reusing = stage.party(Reusing(stage.study, account, os.urandom))
         parties = [*stage.sites, stage.aggregators[0], reusing]
         view = stage.run(lambda view: view.current.number == 2, parties)
-        self.revealed = view.rounds[1].reveals[account]
+        self.revealed = view.rounds[1].reveals[VERIFY_LEVEL][account]
         stage.run(
             lambda view: view.current.number == 2 and view.current.state is State.DELIVERED, parties
         )

@@ -5,7 +5,7 @@ through, or a role that skips a comparison. None of it is reachable from product
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -18,8 +18,14 @@ from troth.privacy.secagg.messages import (
 )
 from troth.privacy.secagg.outputs import OutputShare
 from troth.privacy.secagg.pine import Pine
+from troth.roles.following import Examine
+from troth.round.candidate import candidate
+from troth.round.faults import Examined, ProvenFault, examine
+from troth.round.publication import decode_publication
+from troth.round.published import PublishedRound
 from troth.round.study import Study
-from troth.round.transcript import Reporter
+from troth.round.transcript import Reporter, sum_digest
+from troth.round.transitions import Fault
 
 P = TypeVar("P", bound=Pine)
 
@@ -89,53 +95,60 @@ def relaxed(pine: Pine, kind: type[P]) -> P:
 
 @dataclass(frozen=True)
 class LenientStudy(Study):
-    """A study as members see it who treat the report at one place leniently."""
+    """A study as members see it who treat some reports leniently."""
 
-    place: int
+    places: tuple[int, ...] = ()
+    """Where `relax`, `sizes` and `longer` hold."""
     relax: Callable[[Pine], Pine] = lambda pine: pine
-    sizes: Mapping[int, int] = field(default_factory=dict)
-    """Sizes of sealed shares at the place that are believed, by share."""
-    believed: int | None = None
-    """The place whose report is taken at this one, too."""
+    sizes: Mapping[int, int] = field(default_factory=dict, hash=False)
+    """Sizes of sealed shares that are believed, by share."""
+    longer: Mapping[int, int] = field(default_factory=dict, hash=False)
+    """Bytes that extended shares may be too long, by share."""
+    believed: Mapping[int, int] = field(default_factory=dict, hash=False)
+    """Places at which another one's report is taken, too."""
 
     def pine(self, place: int) -> Pine:
-        """The instance of a place; a lenient one at `place`."""
+        """The instance of a place; a lenient one at `places`."""
         pine = super().pine(place)
-        return self.relax(pine) if place == self.place else pine
+        return self.relax(pine) if place in self.places else pine
+
+    def extended_size(self, place: int, share: int) -> int:
+        """The size that is expected of an extended share."""
+        more = self.longer.get(share, 0) if place in self.places else 0
+        return super().extended_size(place, share) + more
 
     def share_size(self, place: int, share: int) -> int:
         """The size that is believed."""
-        believed = self.sizes.get(share) if place == self.place else None
+        believed = self.sizes.get(share) if place in self.places else None
         return believed or super().share_size(place, share)
 
     @cached_property
     def reporters(self) -> tuple[Reporter, ...]:
         """Who is believed to report at each place."""
         listed = list(super().reporters)
-        if self.believed is not None:
-            listed[self.place] = listed[self.believed]
+        for place, taken in self.believed.items():
+            listed[place] = listed[taken]
         return tuple(listed)
 
     def share_of(self, place: int, member: int) -> int:
         """The share that a member holds of what is taken at a place."""
-        taken = self.believed if place == self.place and self.believed is not None else place
-        return super().share_of(taken, member)
+        return super().share_of(self.believed.get(place, place), member)
 
 
-def lenient(study: Study, place: int, **leniencies: Any) -> Study:
-    """The study of members that treat one place leniently."""
+def lenient(study: Study, *places: int, **leniencies: Any) -> Study:
+    """The study of members that treat some places leniently."""
     own = {item.name: getattr(study, item.name) for item in fields(Study)}
-    return LenientStudy(**own, place=place, **leniencies)
+    return LenientStudy(**own, places=places, **leniencies)
 
 
-def without_proofs(study: Study, place: int) -> Study:
-    """The study of members that do not check the proofs at one place."""
-    return lenient(study, place, relax=lambda pine: relaxed(pine, UnprovenPine))
+def without_proofs(study: Study, *places: int) -> Study:
+    """The study of members that do not check the proofs at some places."""
+    return lenient(study, *places, relax=lambda pine: relaxed(pine, UnprovenPine))
 
 
-def with_lax_decoder(study: Study, place: int, sizes: Mapping[int, int] | None = None) -> Study:
-    """The study of members that read shares at one place leniently, of these sizes by share."""
-    return lenient(study, place, relax=lambda pine: relaxed(pine, LaxDecoder), sizes=sizes or {})
+def with_lax_decoder(study: Study, place: int, longer: Mapping[int, int] | None = None) -> Study:
+    """The study of members that read shares at one place leniently, some of them too long."""
+    return lenient(study, place, relax=lambda pine: relaxed(pine, LaxDecoder), longer=longer or {})
 
 
 def with_nonce(study: Study, place: int, said: bytes) -> Study:
@@ -147,3 +160,42 @@ def with_nonce(study: Study, place: int, said: bytes) -> Study:
         return believing
 
     return lenient(study, place, relax=relax)
+
+
+def believed(published: PublishedRound) -> Examined:
+    """What a round comes to when sums and opened seeds are taken as they are published."""
+    study = published.study
+    publications = tuple(
+        decode_publication(study, published.accepted, blob) for blob in published.publications
+    )
+    opened = tuple(
+        candidate(study, published.where, place, seed, published.heads).vector
+        for member, seeds in enumerate(published.seeds)
+        for place, seed in zip(published.opened_places(member), seeds, strict=True)
+    )
+    return Examined(publications, opened)
+
+
+def blind_to(fault: Fault) -> Examine:
+    """The public checks of voters that overlook one kind of fault, and go on with what is there."""
+
+    def look(published: PublishedRound) -> Examined:
+        try:
+            return examine(published)
+        except ProvenFault as proven:
+            if proven.fault is not fault:
+                raise
+            return believed(published)
+
+    return look
+
+
+def unbound(published: PublishedRound) -> Examined:
+    """The public checks of voters that do not compare sums with what members were bound to."""
+    study = published.study
+    publications = believed(published).publications
+    said = [
+        sum_digest(published.where, member, published.accepted, publication.sums.encode())
+        for member, publication in zip(study.committee, publications, strict=True)
+    ]
+    return examine(replace(published, sum_digests=said))

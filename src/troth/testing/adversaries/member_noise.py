@@ -1,160 +1,326 @@
-"""Members that lie about their noise, or take the round's keys away from it."""
+"""Members that lie about their noise: what it is, how long it is, whose it is."""
 
 import os
-from abc import ABC, abstractmethod
+from abc import ABC
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from troth.domain.hashing import digest
 from troth.ledger.bindings import rounds
+from troth.privacy.secagg.messages import InputShare
+from troth.privacy.secagg.pine import Pine
 from troth.roles.aggregator import Aggregator, AggregatorState
-from troth.roles.reporting import Report, Sharer, make_report, round_keys, share_honestly
-from troth.roles.trainer import Trainer
+from troth.roles.noise import noise_reports
+from troth.roles.reporting import round_keys, seal_report
+from troth.roles.verifying import Verified, read_envelopes
 from troth.round.mail import Inbox, Outbox
+from troth.round.messages import NOISE_LIST_FORMAT, NoiseList
+from troth.round.sharing import Sharer, draw_mask_seed, share_honestly, share_report
 from troth.round.study import Study
-from troth.round.transitions import State
-from troth.round.view import RoundView
-from troth.testing.adversaries.attack import (
-    Actor,
-    Attack,
-    Observation,
-    Outcome,
-    argument,
-    contract_rule,
-    no_switch,
+from troth.round.transcript import report_nonce
+from troth.round.transitions import Fault, State
+from troth.round.view import RoundView, StudyView
+from troth.testing.adversaries.attack import Outcome, argument, no_switch
+from troth.testing.adversaries.lenient import believed, lenient, without_proofs
+from troth.testing.adversaries.member import (
+    HONEST,
+    LIAR,
+    MemberAttack,
+    Sent,
+    Unrepentant,
 )
-from troth.testing.adversaries.lenient import lenient, without_proofs
-from troth.testing.adversaries.observing import NOWHERE, observe_round
-from troth.testing.adversaries.stage import (
-    Stage,
-    ended,
-    in_set,
-    published_sum,
-)
-from troth.testing.forgers import shard_over_norm
+from troth.testing.adversaries.member_verdicts import forged_to_pass
+from troth.testing.adversaries.observing import NOWHERE
+from troth.testing.adversaries.stage import Stage, in_set, published_sum
+from troth.testing.forgers import Report, shard_over_norm
 
-LIAR, HONEST = 1, 0
-"""Indices of the two members."""
 Vector = npt.NDArray[np.int64]
-Sent = Outbox[AggregatorState]
+ONE_OVER_M = no_switch("a limit of mode A: with probability 1/M the one candidate is not opened")
+SEEDS_BELIEVED = argument("voters that do not remake opened noise from its seeds")
 
 
-class OwnNoise(Aggregator):
-    """Reports a noise vector that it chose."""
+class OwnNoise(Unrepentant):
+    """Reports noise vectors that it chose as some of its candidates."""
 
-    vector: Vector
+    vectors: Mapping[int, Vector]
+    """By candidate."""
     sharer: Sharer = staticmethod(share_honestly)
 
     def _report_noise(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
         keys = round_keys(self.study, view, inbox)
-        if not state.noise and keys is not None:
-            made = make_report(
+        if state.noise or keys is None:
+            return super()._report_noise(state, view, inbox)
+        where = self.study.where(view.number)
+        honest, made = noise_reports(
+            self.study,
+            where,
+            self.index,
+            heads=view.heads_digest,
+            hpke_keys=keys,
+            random_bytes=os.urandom,
+        )
+        kept, reports = list(honest), list(made)
+        for number, vector in self.vectors.items():
+            place = self.study.noise_place(self.index, number)
+            sharing = share_report(
                 self.study,
-                self.study.where(view.number),
-                self.study.noise_place(self.index, 0),
-                self.vector,
+                where,
+                place,
+                vector,
                 heads=view.heads_digest,
-                hpke_keys=keys,
-                share_rand=os.urandom,
-                seal_random=os.urandom,
+                rand=os.urandom,
+                mask_seed=draw_mask_seed(os.urandom),
                 sharer=self.sharer,
             )
-            state = replace(state, noise=(made,))
-        return super()._report_noise(state, view, inbox)
+            reports[number] = seal_report(
+                self.study, where, place, sharing, hpke_keys=keys, random_bytes=os.urandom
+            )
+            kept[number] = replace(kept[number], report=reports[number].kept())
+        listed = NoiseList(NOISE_LIST_FORMAT, tuple(item.report.envelope for item in kept)).encode()
+        blobs = tuple(blob for report in reports for blob in report.blobs)
+        post = rounds.report_noise(self.study.study_id, view.number, digest(listed))
+        state = replace(state, noise=tuple(kept))
+        return Outbox(state, keeps=blobs, puts=(*blobs, listed), posts=(post,))
 
 
-class NoiseAttack(Attack, ABC):
-    """A member that lies about its noise."""
+class ChosenNoise(MemberAttack, ABC):
+    """A member that reports vectors of its choice as noise."""
 
-    actor = Actor.MEMBER
+    role: ClassVar[type[OwnNoise]] = OwnNoise
+    candidates: ClassVar[tuple[int, ...]] = (0,)
+    """Which of its candidates it chooses; all where there are none."""
 
-    @abstractmethod
-    def liar(self, study: Study) -> Aggregator:
-        """The dishonest member."""
+    def first_entry(self, study: Study) -> int:
+        """Of its vectors, whose other entries are zero."""
+        del study
+        return 0
 
-    def weakened(self, study: Study) -> Study:
-        """The study of members without the defence."""
-        return study
-
-    def reached(self, stage: Stage, found: RoundView) -> bool:
-        """The success predicate: by default, the noise is in the accepted set."""
-        return in_set(found, stage.study.noise_place(LIAR, 0))
-
-    def play(self, stage: Stage, *, defended: bool) -> Observation:
-        """One round."""
-        study = stage.study if defended else self.weakened(stage.study)
-        honest = stage.party(Aggregator(study, study.committee[HONEST], os.urandom))
-        liar = stage.party(self.liar(study))
-        view = stage.run(ended, [*stage.sites, honest, liar])
-        succeeded = self.reached(stage, view.rounds[1])
-        return observe_round(stage, view, study.committee[LIAR], succeeded=succeeded)
-
-
-class ZeroNoise(NoiseAttack):
-    """A member reports zeros as its noise."""
-
-    name = "zero-noise"
-    expected = Outcome.LIMIT
-    caught = NOWHERE
-    wants = "its noise of zeros is in the accepted set and the audit finds nothing"
-    switch = no_switch("a limit today: no seed of noise is opened (docs/security.md, Limits)")
-
-    def liar(self, study: Study) -> Aggregator:
-        """One without noise."""
-        role = OwnNoise(study, study.committee[LIAR], os.urandom)
-        role.vector = np.zeros(study.terms.model.dimension, dtype=np.int64)
+    def liar(self, stage: Stage, study: Study) -> Aggregator:
+        """The member."""
+        del stage
+        role = self.role(study, study.committee[LIAR], os.urandom)
+        vector = np.zeros(study.terms.model.dimension, dtype=np.int64)
+        vector[0] = self.first_entry(study)
+        every = range(study.terms.privacy.noise_candidates)
+        role.vectors = dict.fromkeys(self.candidates or every, vector)
         return role
 
+    def reached(self, stage: Stage, view: StudyView) -> bool:
+        """Whether a sum is final with a candidate of its choice in it."""
+        found = view.rounds[1]
+        final = found.state is State.FINAL
+        return final and in_set(found, stage.study.noise_place(LIAR, 0))
 
-class BiasedNoise(NoiseAttack):
-    """A member sends a vector of its choice, as long as the bound allows, as its noise."""
 
-    name = "biased-noise"
+class ZeroOpened(ChosenNoise):
+    """A member reports zeros as one of its candidates, which is then opened."""
+
+    name = "zero-noise-opened"
+    expected = Outcome.ATTRIBUTED
+    caught = "abort Fault"
+    named = ("aggregator 1",)
+    wants = "a sum is final that was made with a candidate of zeros"
+    switch = SEEDS_BELIEVED
+    overlooked = Fault.OPENING
+    kept = False
+
+
+class ZeroKept(ChosenNoise):
+    """A member reports zeros as one of its candidates, which stays closed."""
+
+    name = "zero-noise-kept"
     expected = Outcome.LIMIT
     caught = NOWHERE
-    wants = "the sum is moved by most of the noise's norm bound and the audit finds nothing"
-    switch = no_switch("a limit today: no seed of noise is opened (docs/security.md, Limits)")
+    wants = "a final sum carries none of its noise and the audit finds nothing"
+    switch = ONE_OVER_M
+    kept = True
 
-    def liar(self, study: Study) -> Aggregator:
-        """One whose noise is one large coordinate."""
-        role = OwnNoise(study, study.committee[LIAR], os.urandom)
-        role.vector = np.zeros(study.terms.model.dimension, dtype=np.int64)
-        role.vector[0] = study.terms.secagg.noise_norm_bound
-        return role
 
-    def reached(self, stage: Stage, found: RoundView) -> bool:
-        """Whether the first coordinate is moved more than the others' noise and updates could."""
+class ZeroEverywhere(ChosenNoise):
+    """A member reports zeros as all of its candidates."""
+
+    name = "zero-noise-everywhere"
+    expected = Outcome.ATTRIBUTED
+    caught = "abort Fault"
+    named = ("aggregator 1",)
+    wants = "a sum is final that was made with zeros for its noise"
+    switch = SEEDS_BELIEVED
+    overlooked = Fault.OPENING
+    candidates = ()
+
+
+class Biased(ChosenNoise, ABC):
+    """A member reports a vector of its choice, as long as the bound allows, as one candidate."""
+
+    def first_entry(self, study: Study) -> int:
+        """The bound."""
+        return study.terms.secagg.noise_norm_bound
+
+    def reached(self, stage: Stage, view: StudyView) -> bool:
+        """Whether a final sum is moved more than others' noise and updates could."""
         bound = stage.study.terms.secagg.noise_norm_bound
-        return found.state is State.FINAL and bool(published_sum(stage, found)[0] > bound // 2)
+        final = view.rounds[1].state is State.FINAL
+        return final and bool(published_sum(stage, view, believed)[0] > bound // 2)
 
 
-class OversizedNoise(NoiseAttack):
+class BiasedOpened(Biased):
+    """A member biases one of its candidates by all that the bound allows, and has to open it."""
+
+    name = "biased-noise-opened"
+    expected = Outcome.ATTRIBUTED
+    caught = "abort Fault"
+    named = ("aggregator 1",)
+    wants = "the final sum is moved by most of the noise's norm bound"
+    switch = SEEDS_BELIEVED
+    overlooked = Fault.OPENING
+    kept = False
+
+
+class BiasedKept(Biased):
+    """A member biases one of its candidates by all that the bound allows, and it stays closed."""
+
+    name = "biased-noise-kept"
+    expected = Outcome.LIMIT
+    caught = NOWHERE
+    wants = "the final sum is moved by most of the noise's norm bound and the audit finds nothing"
+    switch = ONE_OVER_M
+    kept = True
+
+
+class FarTooLong(Biased, ABC):
     """A member sends noise above its norm bound and claims that it fits."""
+
+    def first_entry(self, study: Study) -> int:
+        """Far too much."""
+        return 100 * super().first_entry(study)
+
+    def liar(self, stage: Stage, study: Study) -> Aggregator:
+        """The member."""
+        role = super().liar(stage, study)
+        if isinstance(role, OwnNoise):
+            role.sharer = self.sharer(role)
+        return role
+
+    def sharer(self, role: OwnNoise) -> Sharer:
+        """How it shares the vector."""
+        del role
+        return shard_over_norm
+
+
+class OversizedNoise(FarTooLong):
+    """A member sends noise above its norm bound and defends it with seeds of other noise."""
 
     name = "noise-above-bound"
     expected = Outcome.ATTRIBUTED
-    caught = "abort Noise"
-    named = ("aggregator 1",)
+    caught = "abort Noise, then the audit"
+    named: ClassVar[tuple[str, ...]] = ("aggregator 1",)
     wants = "the noise is in the accepted set"
     switch = argument("members that sum noise without looking at its proofs")
-
-    def liar(self, study: Study) -> Aggregator:
-        """One with far too much noise."""
-        role = OwnNoise(study, study.committee[LIAR], os.urandom)
-        role.vector = np.zeros(study.terms.model.dimension, dtype=np.int64)
-        role.vector[0] = 100 * study.terms.secagg.noise_norm_bound
-        role.sharer = shard_over_norm
-        return role
 
     def weakened(self, study: Study) -> Study:
         """Proofs of that place do not count."""
         return without_proofs(study, study.noise_place(LIAR, 0))
 
+    def reached(self, stage: Stage, view: StudyView) -> bool:
+        """Whether it is."""
+        return in_set(view.rounds[1], stage.study.noise_place(LIAR, 0))
 
-class Copying(Aggregator):
+
+class Silent(OwnNoise):
+    """Says nothing in defence of its noise."""
+
+    def _end(self, state: AggregatorState, inbox: Inbox) -> Sent:
+        del inbox
+        return Outbox(AggregatorState(round=state.round), forget=True)
+
+
+class OversizedNoiseUndefended(OversizedNoise):
+    """A member sends noise above its norm bound, and does not defend it when it is rejected."""
+
+    name = "noise-above-bound-undefended"
+    expected = Outcome.DETECTED
+    caught = "abort Noise"
+    named = ()
+    role = Silent
+
+
+class PassingNoise(OwnNoise):
+    """Sends noise above its bound and forges its own verifier share so that the proof holds."""
+
+    told: list[InputShare]
+    """Its own noise's input shares, by share number."""
+
+    def _verified(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Verified:
+        verified = super()._verified(state, view, inbox)
+        place = self.study.noise_place(self.index, 0)
+        file = forged_to_pass(
+            self.study,
+            verified.file,
+            place,
+            verify_key=state.verify_key,
+            nonce=report_nonce(
+                self.study.where(view.number), self.study.reporters[place], view.heads_digest
+            ),
+            public_share=read_envelopes(self.study, view, inbox)[place].public_share,
+            shares=self.told,
+        )
+        return replace(verified, file=file)
+
+
+class PassedNoise(FarTooLong, ABC):
+    """A member passes noise above its bound by a forged verifier share of its own."""
+
+    role = PassingNoise
+
+    def sharer(self, role: OwnNoise) -> Sharer:
+        """It remembers all shares of its own noise."""
+        told: list[InputShare] = []
+        if isinstance(role, PassingNoise):
+            role.told = told
+
+        def shard(pine: Pine, vector: Vector, nonce: bytes, rand: bytes) -> Report:
+            made = shard_over_norm(pine, vector, nonce, rand)
+            told[:] = made[1]
+            return made
+
+        return shard
+
+    def reached(self, stage: Stage, view: StudyView) -> bool:
+        """Whether the final sum is moved far beyond the bound."""
+        bound = stage.study.terms.secagg.noise_norm_bound
+        final = view.rounds[1].state is State.FINAL
+        return final and bool(published_sum(stage, view, believed)[0] > 50 * bound)
+
+
+class PassedOpened(PassedNoise):
+    """A member forges its verifier share for noise above the bound, and has to open that noise."""
+
+    name = "forged-noise-proof-opened"
+    expected = Outcome.ATTRIBUTED
+    caught = "abort Fault"
+    named = ("aggregator 1",)
+    wants = "the final sum is moved beyond the noise's norm bound"
+    switch = SEEDS_BELIEVED
+    overlooked = Fault.OPENING
+    kept = False
+
+
+class PassedKept(PassedNoise):
+    """A member forges its verifier share for noise above the bound, which stays closed."""
+
+    name = "forged-noise-proof-kept"
+    expected = Outcome.LIMIT
+    caught = NOWHERE
+    wants = "the final sum is moved beyond the noise's norm bound and the audit finds nothing"
+    switch = ONE_OVER_M
+    kept = True
+
+
+class Copying(Unrepentant):
     """Posts the other member's list of noise as its own."""
 
     def _report_noise(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
@@ -164,8 +330,17 @@ class Copying(Aggregator):
             return Outbox(state)
         return Outbox(state, posts=(rounds.report_noise(self.study.study_id, view.number, theirs),))
 
+    def _answer(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
+        del inbox
+        return answering_nothing(self.study, state, view)
 
-class NoiseListCopied(NoiseAttack):
+
+def answering_nothing(study: Study, state: AggregatorState, view: RoundView) -> Sent:
+    """An answer behind which there is nothing, so that the owner is not named for silence."""
+    return Outbox(state, posts=(rounds.answer(study.study_id, view.number, digest(b"nothing")),))
+
+
+class NoiseListCopied(MemberAttack):
     """A member posts another member's list of noise as its own, and saves its own noise."""
 
     name = "noise-list-copied"
@@ -174,19 +349,21 @@ class NoiseListCopied(NoiseAttack):
     named = ("aggregator 0", "aggregator 1")
     wants = "one member's noise is in the accepted set twice"
     switch = argument("members that do not compare the party in an envelope with its poster")
-
-    def liar(self, study: Study) -> Aggregator:
-        """The copier."""
-        return Copying(study, study.committee[LIAR], os.urandom)
+    role = Copying
 
     def weakened(self, study: Study) -> Study:
         """The liar's noise is read as the honest member's."""
-        place, theirs = study.noise_place(LIAR, 0), study.noise_place(HONEST, 0)
-        return lenient(study, place, believed=theirs)
+        every = range(study.terms.privacy.noise_candidates)
+        pairs = {study.noise_place(LIAR, n): study.noise_place(HONEST, n) for n in every}
+        return lenient(study, believed=pairs)
+
+    def reached(self, stage: Stage, view: StudyView) -> bool:
+        """Whether it is."""
+        return in_set(view.rounds[1], stage.study.noise_place(LIAR, 0))
 
 
-class WithoutKey(Aggregator):
-    """Announces an HPKE key that is no key, or that nobody is given."""
+class WithoutKey(Unrepentant):
+    """Announces an HPKE key that is no key, or that nobody is given, and reports no noise."""
 
     served = b""
 
@@ -202,131 +379,6 @@ class WithoutKey(Aggregator):
         post = rounds.report_noise(self.study.study_id, view.number, digest(b"no list"))
         return Outbox(state, posts=(post,))
 
-
-class WaitingMember(Aggregator):
-    """Does not report noise before it has every member's key."""
-
-    def _report_noise(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
-        patient = replace_now(inbox, 0)
-        if round_keys(self.study, view, patient) is None:
-            return Outbox(state)
-        return super()._report_noise(state, view, inbox)
-
-
-class WaitingSite(Trainer):
-    """Does not report before it has every member's key."""
-
-    def _make(self, view: RoundView, inbox: Inbox) -> Report | None:
-        patient = replace_now(inbox, 0)
-        return super()._make(view, inbox) if round_keys(self.study, view, patient) else None
-
-
-def replace_now(inbox: Inbox, now: int) -> Inbox:
-    """The same inbox at another time."""
-    return replace(inbox, now=now)
-
-
-class NoKey(Attack):
-    """A member announces a key that it serves to nobody, so that others miss their duty."""
-
-    name = "no-usable-key"
-    actor = Actor.MEMBER
-    expected = Outcome.DETECTED
-    caught = "abort Noise"
-    named = ("aggregator 0", "aggregator 1")
-    wants = "the round ends and only the honest member is named"
-    switch = argument("sites and members that wait for every key instead of reporting without it")
-
-    def play(self, stage: Stage, *, defended: bool) -> Observation:
-        """One round."""
-        study = stage.study
-        liar = stage.party(WithoutKey(study, study.committee[LIAR], os.urandom))
-        if defended:
-            others = [*stage.sites, stage.aggregators[HONEST]]
-        else:
-            roles: list[Any] = [
-                WaitingSite(study, site, stage.train(place), os.urandom)
-                for place, site in enumerate(study.sites)
-            ]
-            roles.append(WaitingMember(study, study.committee[HONEST], os.urandom))
-            others = [stage.party(role) for role in roles]
-        view = stage.run(ended, [*others, liar])
-        account = study.committee[LIAR]
-        seen = observe_round(stage, view, account, succeeded=False)
-        return replace(seen, succeeded=seen.named == (stage.label(study.committee[HONEST]),))
-
-
-class Denying(Aggregator):
-    """Says that it could not open some reports."""
-
-    denied: tuple[int, ...]
-    """Their places."""
-
-    def _opened(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> dict[int, bytes]:
-        opened = super()._opened(state, view, inbox)
-        return {place: body for place, body in opened.items() if place not in self.denied}
-
-
-class HonestNoiseDenied(NoiseAttack):
-    """A member says that it cannot open another member's noise, to have that one named."""
-
-    name = "honest-noise-denied"
-    expected = Outcome.DETECTED
-    caught = "abort Noise"
-    named = ("aggregator 0", "aggregator 1")
-    wants = "only the honest member is named"
-    switch = contract_rule("Rounds.sol, deliver: a denial names the owner and the denier")
-
-    def liar(self, study: Study) -> Aggregator:
-        """One that denies."""
-        role = Denying(study, study.committee[LIAR], os.urandom)
-        role.denied = (study.noise_place(HONEST, 0),)
-        return role
-
-    def play(self, stage: Stage, *, defended: bool) -> Observation:
-        """One round."""
-        seen = super().play(stage, defended=defended)
-        honest = stage.label(stage.study.committee[HONEST])
-        return replace(seen, succeeded=seen.named == (honest,))
-
-
-class SiteDenied(NoiseAttack):
-    """A member says that it cannot open a site's report, to keep that site out."""
-
-    name = "site-denied"
-    expected = Outcome.LIMIT
-    caught = NOWHERE
-    wants = "an honest report is left out and nobody is named"
-    switch = no_switch("a limit in mode A: visible, but nobody can tell who lied")
-
-    def liar(self, study: Study) -> Aggregator:
-        """One that denies."""
-        role = Denying(study, study.committee[LIAR], os.urandom)
-        role.denied = (0,)
-        return role
-
-    def reached(self, stage: Stage, found: RoundView) -> bool:
-        """Whether the site is out and the round goes on."""
-        del stage
-        return found.state is State.FINAL and not in_set(found, 0)
-
-
-class AllButOneDenied(NoiseAttack):
-    """A member says that it cannot open any site's report but one, to learn that one's update."""
-
-    name = "all-sites-but-one-denied"
-    expected = Outcome.DETECTED
-    caught = "abort Quorum"
-    wants = "a final sum holds one site's update only"
-    switch = contract_rule("Rounds.sol, judge: the quorum is tested again on the accepted set")
-
-    def liar(self, study: Study) -> Aggregator:
-        """One that denies all but the last."""
-        role = Denying(study, study.committee[LIAR], os.urandom)
-        role.denied = tuple(range(len(study.sites) - 1))
-        return role
-
-    def reached(self, stage: Stage, found: RoundView) -> bool:
-        """Whether only one is in a final sum."""
-        sites = found.accepted & (1 << len(stage.study.sites)) - 1
-        return found.state is State.FINAL and sites.bit_count() == 1
+    def _answer(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
+        del inbox
+        return answering_nothing(self.study, state, view)

@@ -8,11 +8,12 @@ from troth.errors import (
     BundleFalse,
     ContractRefused,
     NotABundle,
+    StorageError,
     TrothError,
 )
 from troth.ledger.address import ZERO, Address
 from troth.ledger.bindings import rounds
-from troth.round.view import StudyView
+from troth.round.view import RoundView, StudyView
 from troth.testing.adversaries.attack import Observation, Outcome
 from troth.testing.adversaries.stage import Stage, verdict_at
 
@@ -40,15 +41,23 @@ def observe_round(
     """
     found = view.rounds[number]
     if found.aborted[0]:
-        named = _named_by_abort(stage, number)
         caught = f"abort {found.aborted[0]}"
-        return _named(stage, named, attacker, caught, succeeded=succeeded)
+        return _named(stage, number, attacker, caught, succeeded=succeeded)
     if place is not None and verdict_at(found, place) not in ("", "accepted"):
         caught = f"verdict {verdict_at(found, place)}"
         return Observation(Outcome.REJECTED, caught, (), succeeded)
     if not succeeded:
-        return Observation(Outcome.NOTHING, NOWHERE, (), succeeded)
+        return Observation(*_overcome(found), (), succeeded)
     return observe_audit(stage)
+
+
+def _overcome(found: RoundView) -> tuple[Outcome, str]:
+    """What honest parties did about an attack in spite of which the round is final."""
+    if found.accusations:
+        return Outcome.REFUSED, "votes"
+    if found.answers:
+        return Outcome.REFUSED, "answer"
+    return Outcome.NOTHING, NOWHERE
 
 
 def noticed_limit(seen: Observation, *, succeeded: bool) -> Observation:
@@ -104,26 +113,39 @@ def _who_refused(refusal: TrothError) -> str:
     return type(refusal).__name__
 
 
-def _named_by_abort(stage: Stage, number: int) -> set[Address]:
+def named_by_abort(stage: Stage, number: int = 1) -> set[Address]:
+    """Whom the abort of a round names: nobody, one party or a pair."""
     aborts = [
         logged.event
         for logged in stage.ledger.events(0)
         if isinstance(logged.event, rounds.RoundAborted)
     ]
-    (event,) = (event for event in aborts if event.round == number)
-    return {event.party, event.other} - {ZERO}
+    return {
+        party for event in aborts if event.round == number for party in (event.party, event.other)
+    } - {ZERO}
 
 
 def _named(
-    stage: Stage, named: set[Address], attacker: Address, caught: str, *, succeeded: bool
+    stage: Stage, number: int, attacker: Address, caught: str, *, succeeded: bool
 ) -> Observation:
-    if not named and str(attacker) in _fault(stage):
-        named, caught = {attacker}, f"{caught}, then the audit"
+    """Whom the ledger names alone; where it names none or a pair, whom the audit shows to lie."""
+    named = named_by_abort(stage, number)
+    liars = set() if len(named) == 1 else _liars(stage, number)
+    if liars:
+        named, caught = liars, f"{caught}, then the audit"
     outcome = Outcome.ATTRIBUTED if named == {attacker} else Outcome.DETECTED
     return Observation(outcome, caught, tuple(sorted(map(stage.label, named))), succeeded)
 
 
-def _fault(stage: Stage) -> str:
-    """What the audit finds in the files of an aborted round whose abort names nobody."""
-    verdict = audit(stage.write_bundle())
-    return "; ".join(abort.fault for study in verdict.studies for abort in study.aborts)
+def _liars(stage: Stage, number: int) -> set[Address]:
+    try:
+        verdict = audit(stage.write_bundle())
+    except (BundleFalse, StorageError):  # then nothing is said of this round
+        return set()
+    return {
+        Address.parse(liar)
+        for study in verdict.studies
+        for abort in study.aborts
+        if abort.round == number
+        for liar in abort.liars
+    }

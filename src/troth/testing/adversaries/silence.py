@@ -2,14 +2,17 @@
 
 import os
 from abc import ABC
+from collections.abc import Callable
 from typing import ClassVar
 
 from troth.ledger.bindings import privacy_ledger
+from troth.roles.aggregator import AggregatorState
 from troth.roles.reporting import Report
 from troth.roles.trainer import Trainer
-from troth.round.mail import Inbox
-from troth.round.transitions import State
-from troth.round.view import RoundView
+from troth.round.mail import Inbox, Outbox
+from troth.round.sharing import Sharing
+from troth.round.transitions import State, table
+from troth.round.view import RoundView, StudyView
 from troth.testing.adversaries.attack import (
     Actor,
     Attack,
@@ -19,8 +22,16 @@ from troth.testing.adversaries.attack import (
     contract_rule,
     no_switch,
 )
+from troth.testing.adversaries.member import MemberAttack, Sent, Unrepentant
 from troth.testing.adversaries.observing import NOWHERE, noticed_limit, observe_round
-from troth.testing.adversaries.stage import Stage, ended, in_set, in_state
+from troth.testing.adversaries.stage import (
+    Stage,
+    ended,
+    guilty,
+    has_accusations_left,
+    in_set,
+    in_state,
+)
 
 LIAR, VICTIM = 1, 2
 """Places of a dishonest site and of the one that is to stand alone."""
@@ -56,10 +67,10 @@ class SilentAfterReporting(Attack):
     switch = no_switch("liveness: nobody can be made to speak; the others' majority is enough")
 
     def play(self, stage: Stage, *, defended: bool) -> Observation:
-        """It takes part until the publication."""
+        """It takes part until the noise is opened."""
         del defended
         view = stage.run(
-            lambda view: view.current.state is State.PUBLISHED or ended(view),
+            lambda view: view.current.state is State.OPENED or ended(view),
             [*stage.sites, *stage.aggregators],
         )
         deadline = view.current.deadline
@@ -74,9 +85,29 @@ class SilentAfterReporting(Attack):
 class Junk(Trainer):
     """Reports a digest behind which there is nothing."""
 
-    def _make(self, view: RoundView, inbox: Inbox) -> Report | None:
-        report = super()._make(view, inbox)
-        return None if report is None else Report(b"junk " + bytes(self.account), ())
+    def _make(self, view: RoundView, inbox: Inbox) -> tuple[Sharing, Report] | None:
+        made = super()._make(view, inbox)
+        return None if made is None else (made[0], Report(b"junk " + bytes(self.account), ()))
+
+
+class SilentUnderEverySite(Attack):
+    """A site reports and never attests, where the terms ask for every site's word."""
+
+    name = "silence-under-every-site"
+    actor = Actor.SITE
+    expected = Outcome.DETECTED
+    caught = "abort Silent"
+    wants = "the round ends and the site has as many accusations as before"
+    switch = contract_rule("Ballots.sol, finalise: a silent site uses up an accusation")
+    setting = Setting(every_site=True, accusations=1)
+
+    def play(self, stage: Stage, *, defended: bool) -> Observation:
+        """One round; the site's only accusation is at stake."""
+        del defended
+        stage.run(in_state(State.OPENED))
+        view = stage.run(ended, [stage.sites[0], stage.sites[2], *stage.aggregators])
+        free = view.rounds[1].state is State.ABORTED and has_accusations_left(stage, LIAR)
+        return observe_round(stage, view, stage.study.sites[LIAR], succeeded=free)
 
 
 class JunkFillsQuorum(Attack):
@@ -184,3 +215,134 @@ class BudgetClosed(Attack):
         free = not stage.ledger.call(privacy_ledger.account_of(lineage)).settled
         stopped = view.rounds[1].state is State.ABORTED
         return noticed_limit(seen, succeeded=stopped and free and not seen.named)
+
+
+class Withholding(Unrepentant):
+    """Does nothing in some states."""
+
+    silent: ClassVar[tuple[State, ...]]
+
+    def step(self, state: AggregatorState, inbox: Inbox) -> Sent:
+        """The next step, or none."""
+        if inbox.view.current.state in self.silent:
+            return Outbox(state)
+        return super().step(state, inbox)
+
+
+class Withheld(MemberAttack, ABC):
+    """A member withholds what a round waits for."""
+
+    expected = Outcome.ATTRIBUTED
+    caught = "abort Withheld"
+    named = ("aggregator 1",)
+
+    def reached(self, stage: Stage, view: StudyView) -> bool:
+        """Whether it gets away with it: by default, without being named."""
+        return view.rounds[1].aborted != ("Withheld", self.account(stage))
+
+
+class KeepingVerifyReveal(Withholding):
+    """Keeps h²(k_j)."""
+
+    silent = (State.DELIVERED,)
+
+
+class RevealWithheld(Withheld):
+    """A member withholds its first reveal, so that there is no verify key."""
+
+    name = "reveal-withheld"
+    wants = "the round ends and the member is not named"
+    switch = no_switch("liveness: nobody can be made to speak, only be named for silence")
+    role = KeepingVerifyReveal
+
+
+class KeepingChallengeReveal(Withholding):
+    """Keeps h(k_j)."""
+
+    silent = (State.SUMMED,)
+
+
+class ChallengeWithheld(Withheld):
+    """A member withholds its second reveal, so that there is no challenge for the tags."""
+
+    name = "challenge-withheld"
+    wants = "the round ends and the member is not named"
+    switch = no_switch("liveness: nobody can be made to speak, only be named for silence")
+    role = KeepingChallengeReveal
+
+
+class Guilty(Withheld, ABC):
+    """A member leaves when it sees, or fears, which of its candidates is opened."""
+
+    wants = "the round ends and the member stays on the committee"
+    switch = contract_rule("RoundMachine.sol, _provesGuilt: from Held on silence is proven fault")
+    setting = Setting(max_aborts=2)
+
+    def reached(self, stage: Stage, view: StudyView) -> bool:
+        """Whether the study may go on with it."""
+        return view.rounds[1].state is State.ABORTED and not guilty(stage, 1)
+
+
+class KeepingKey(Withholding):
+    """Keeps k_j."""
+
+    silent = (State.HELD,)
+
+
+class PickWithheld(Guilty):
+    """A member withholds its key once all sums are published, so that no noise is opened."""
+
+    name = "pick-withheld"
+    role = KeepingKey
+
+
+class KeepingSeeds(Withholding):
+    """Opens no noise."""
+
+    silent = (State.PICKED,)
+
+
+class CandidatesNotOpened(Guilty):
+    """A member does not open its candidates once it knows which ones it would have to open."""
+
+    name = "candidates-not-opened"
+    role = KeepingSeeds
+
+
+AWAITED = [state for state, ends in table().timeouts.items() if ends[-1].names == "missing member"]
+"""States that wait for members by name."""
+ALWAYS_REACHED = [s for s in AWAITED if s not in (State.CONTESTED, State.ANSWERED)]
+"""Those of them that a round passes though nobody denies noise."""
+
+
+class CrashAtEachStep(Attack):
+    """A member stops at every step in turn, one round each."""
+
+    name = "crash-at-each-step"
+    actor = Actor.MEMBER
+    expected = Outcome.ATTRIBUTED
+    caught = "abort Withheld"
+    named = ("aggregator 1",)
+    wants = "some round ends and the member is not named"
+    switch = no_switch("liveness: nobody can be made to speak, only be named for silence")
+    setting = Setting(max_aborts=len(ALWAYS_REACHED))
+
+    def play(self, stage: Stage, *, defended: bool) -> Observation:
+        """As many rounds as there are such steps; one that proves guilt ends its study."""
+        del defended
+        account, number = stage.study.committee[LIAR], 0
+        seen: list[Observation] = []
+        for state in ALWAYS_REACHED:
+            number += 1
+            others = [*stage.sites, stage.aggregators[0]]
+            stage.run(in_state(state))
+            view = stage.run(_ended(number), others)
+            unnamed = view.rounds[number].aborted != ("Withheld", account)
+            seen.append(observe_round(stage, view, account, succeeded=unnamed, number=number))
+            if guilty(stage, LIAR):
+                stage, number = stage.fresh(), 0
+        return next((one for one in seen if one != seen[0]), seen[0])
+
+
+def _ended(number: int) -> Callable[[StudyView], bool]:
+    return lambda view: number in view.rounds and view.rounds[number].state.ended

@@ -3,7 +3,7 @@
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -11,15 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from troth.domain import canonical
-from troth.domain.hashing import digest
 from troth.ledger.address import Address
+from troth.privacy.secagg.outputs import OutputShare
 from troth.roles.aggregator import Aggregator, AggregatorState
-from troth.roles.reporting import Report
+from troth.roles.reporting import KeptReport, Report
 from troth.roles.trainer import Trainer
 from troth.round.mail import Inbox, Outbox, Wanted
+from troth.round.messages import MAX_MESSAGE
+from troth.round.publication import Sums
+from troth.round.sharing import Sharing
 from troth.round.transcript import share_commitment
-from troth.round.transitions import State
-from troth.round.view import RoundView
+from troth.round.transitions import Fault, State
+from troth.round.view import RoundView, StudyView
 from troth.storage.blobs import LocalBlobs
 from troth.storage.context import SealContext
 from troth.storage.keys import HpkeKeyPair
@@ -32,7 +35,8 @@ from troth.testing.adversaries.attack import (
     Setting,
     argument,
 )
-from troth.testing.adversaries.lenient import lenient
+from troth.testing.adversaries.lenient import believed, blind_to, lenient
+from troth.testing.adversaries.member import Unlooking
 from troth.testing.adversaries.observing import observe_round
 from troth.testing.adversaries.stage import (
     NOISE_RANGE,
@@ -59,14 +63,20 @@ Document = dict[str, Any]
 Vector = npt.NDArray[np.int64]
 
 
-class Twisting(Trainer):
+class Twisting(Unlooking):
     """Makes an honest report and twists it before it leaves."""
 
     twist: Callable[[Report], Report]
 
-    def _make(self, view: RoundView, inbox: Inbox) -> Report | None:
-        report = super()._make(view, inbox)
-        return None if report is None else self.twist(report)
+    def _make(self, view: RoundView, inbox: Inbox) -> tuple[Sharing, Report] | None:
+        made = super()._make(view, inbox)
+        return None if made is None else (made[0], self.twist(made[1]))
+
+
+def posted_envelope(stage: Stage) -> bytes:
+    """Digest of the envelope that the other site has posted."""
+    kept: KeptReport = stage.sites[VICTIM].state.report
+    return kept.envelope
 
 
 def edited(report: Report, edit: Callable[[Document], None]) -> Report:
@@ -94,10 +104,10 @@ class TwistedReport(Attack, ABC):
     def prepare(self, stage: Stage, *, defended: bool) -> None:
         """What happens once the round is open, before the dishonest site reports."""
 
-    def reached(self, stage: Stage, found: RoundView) -> bool:
+    def reached(self, stage: Stage, view: StudyView) -> bool:
         """The success predicate: by default, the report is in the accepted set."""
         del stage
-        return in_set(found, LIAR)
+        return in_set(view.rounds[1], LIAR)
 
     def liar(self, stage: Stage) -> Trainer:
         """The dishonest site."""
@@ -119,7 +129,7 @@ class TwistedReport(Attack, ABC):
         sites = [stage.sites[VICTIM], stage.party(self.liar(stage)), stage.sites[2]]
         view = stage.run(ended, [*sites, *members])
         stage.finish(view, members)
-        succeeded = self.reached(stage, view.rounds[1])
+        succeeded = self.reached(stage, view)
         attacker = stage.study.sites[LIAR]
         return observe_round(stage, view, attacker, succeeded=succeeded, place=LIAR)
 
@@ -201,7 +211,7 @@ class OtherKey(Inbox):
 class Missealing(Trainer):
     """Seals the first member's share to a key that nobody has."""
 
-    def _make(self, view: RoundView, inbox: Inbox) -> Report | None:
+    def _make(self, view: RoundView, inbox: Inbox) -> tuple[Sharing, Report] | None:
         key = view.hpke_keys[self.study.committee[0]]
         false = HpkeKeyPair.generate().public.encoded
         return super()._make(view, OtherKey(inbox.view, inbox.now, inbox.blobs, (key, false)))
@@ -228,10 +238,10 @@ class WrongKey(TwistedReport):
         """One that insists."""
         return Insisting(stage.study, account, os.urandom)
 
-    def reached(self, stage: Stage, found: RoundView) -> bool:
+    def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether the round was stopped."""
         del stage
-        return found.state is State.ABORTED
+        return view.rounds[1].state is State.ABORTED
 
 
 class Copied(TwistedReport):
@@ -244,7 +254,7 @@ class Copied(TwistedReport):
     def twist(self, stage: Stage, report: Report) -> Report:
         """Throw the own one away."""
         del report
-        return Report(stage.sites[VICTIM].state.envelope, ())
+        return Report(stage.store.get(posted_envelope(stage), max_size=MAX_MESSAGE), ())
 
     def prepare(self, stage: Stage, *, defended: bool) -> None:
         """The victim reports first."""
@@ -253,12 +263,13 @@ class Copied(TwistedReport):
 
     def member(self, stage: Stage, account: Address) -> Aggregator:
         """One that believes the envelope."""
-        study = lenient(stage.study, LIAR, believed=VICTIM)
+        study = lenient(stage.study, believed={LIAR: VICTIM})
         return Aggregator(study, account, os.urandom)
 
-    def reached(self, stage: Stage, found: RoundView) -> bool:
+    def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether both places, which are one report, were summed."""
         del stage
+        found = view.rounds[1]
         return found.state is State.FINAL and in_set(found, LIAR) and in_set(found, VICTIM)
 
 
@@ -286,11 +297,14 @@ class TakingWeights(Aggregator):
         """The real step, on what is left of the envelopes."""
         return super().step(state, WeightReading(inbox.view, inbox.now, inbox.blobs))
 
-    def _aggregate_share(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> bytes:
+    def _sums(
+        self, state: AggregatorState, view: RoundView, inbox: Inbox
+    ) -> tuple[Sums, Mapping[int, OutputShare]]:
+        sums, outputs = super()._sums(state, view, inbox)
         pine = self.study.site_pine
-        share = pine.decode_aggregate_share(super()._aggregate_share(state, view, inbox))
-        _, states = self._verified(state, view, inbox)
-        return pine.agg_update(share, states[LIAR].out_share, SMUGGLED - 1).encode()
+        return replace(
+            sums, share=pine.agg_update(sums.share, outputs[LIAR], SMUGGLED - 1)
+        ), outputs
 
 
 class WeightSmuggled(TwistedReport):
@@ -307,21 +321,22 @@ class WeightSmuggled(TwistedReport):
         return edited(report, lambda document: document.update(weight=SMUGGLED))
 
     def member(self, stage: Stage, account: Address) -> Aggregator:
-        """One that reads it."""
-        return TakingWeights(stage.study, account, os.urandom)
+        """One that reads it, and takes sums of others that read it for right."""
+        taking = blind_to(Fault.PUBLICATION)
+        return TakingWeights(stage.study, account, os.urandom, examine_round=taking)
 
-    def reached(self, stage: Stage, found: RoundView) -> bool:
-        """Whether the sum shows it."""
-        return found.state is State.FINAL and bool(
-            abs(published_sum(stage, found)[0] - 1000 * SMUGGLED) < NOISE_RANGE
+    def reached(self, stage: Stage, view: StudyView) -> bool:
+        """Whether the sum that members published shows it."""
+        return bool(view.rounds[1].seeds) and bool(
+            abs(published_sum(stage, view, believed)[0] - 1000 * SMUGGLED) < NOISE_RANGE
         )
 
 
 class DeletingAll(Aggregator):
     """After a round deletes whatever envelopes named as shares, opened or not."""
 
-    def _forget(self, state: AggregatorState, inbox: Inbox) -> Outbox[AggregatorState]:
-        outbox = super()._forget(state, inbox)
+    def _end(self, state: AggregatorState, inbox: Inbox) -> Outbox[AggregatorState]:
+        outbox = super()._end(state, inbox)
         view = inbox.view.rounds[state.round]
         (data,) = inbox.take(
             [Wanted(view.reports[self.study.sites[LIAR]], self.study.envelope_limit, keep=True)]
@@ -344,16 +359,16 @@ class NamingOthersBlobs(TwistedReport):
 
     def twist(self, stage: Stage, report: Report) -> Report:
         """Name the victim's envelope."""
-        target = digest(stage.sites[VICTIM].state.envelope)
+        target = posted_envelope(stage)
         return pointing(report, [target, target])
 
     def member(self, stage: Stage, account: Address) -> Aggregator:
         """One that deletes too much."""
         return DeletingAll(stage.study, account, os.urandom)
 
-    def reached(self, stage: Stage, found: RoundView) -> bool:
+    def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether it is gone."""
-        return not stage.store.has(found.reports[stage.study.sites[VICTIM]])
+        return not stage.store.has(view.rounds[1].reports[stage.study.sites[VICTIM]])
 
 
 def pointing(report: Report, targets: Sequence[bytes], size: int | None = None) -> Report:

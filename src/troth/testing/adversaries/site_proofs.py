@@ -15,7 +15,7 @@ from troth.roles.trainer import Trainer
 from troth.round.study import Study
 from troth.round.transcript import NONCE_SIZE, report_nonce
 from troth.round.transitions import State
-from troth.round.view import RoundView
+from troth.round.view import StudyView
 from troth.testing.adversaries.attack import Actor, Attack, Observation, Outcome, Setting, argument
 from troth.testing.adversaries.lenient import with_nonce, without_proofs
 from troth.testing.adversaries.observing import observe_round
@@ -54,10 +54,10 @@ class ForgedReport(Attack, ABC):
         """The study of members without the defence."""
         return without_proofs(study, LIAR)
 
-    def reached(self, stage: Stage, found: RoundView) -> bool:
+    def reached(self, stage: Stage, view: StudyView) -> bool:
         """The success predicate: by default, the report is in the accepted set."""
         del stage
-        return in_set(found, LIAR)
+        return in_set(view.rounds[1], LIAR)
 
     def play(self, stage: Stage, *, defended: bool) -> Observation:
         """One round, with honest members or such as lack the check."""
@@ -66,7 +66,7 @@ class ForgedReport(Attack, ABC):
             stage.party(Aggregator(study, account, os.urandom)) for account in study.committee
         ]
         view = stage.run(ended, [*stage.sites, *members])
-        succeeded = self.reached(stage, view.rounds[1])
+        succeeded = self.reached(stage, view)
         attacker = stage.study.sites[LIAR]
         return observe_round(stage, view, attacker, succeeded=succeeded, place=LIAR)
 
@@ -79,10 +79,10 @@ class OverNorm(ForgedReport):
     wants = "the published sum is moved beyond the bound and the noise"
     setting: ClassVar = Setting(vectors={LIAR: FAR_TOO_LONG}, sharers={LIAR: shard_over_norm})
 
-    def reached(self, stage: Stage, found: RoundView) -> bool:
+    def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether the sum carries the update."""
-        return found.state is State.FINAL and bool(
-            np.abs(published_sum(stage, found)).max() > FAR_TOO_LONG[0] - NOISE_RANGE
+        return view.rounds[1].state is State.FINAL and bool(
+            np.abs(published_sum(stage, view)).max() > FAR_TOO_LONG[0] - NOISE_RANGE
         )
 
 
@@ -173,7 +173,7 @@ class OtherNonce(ForgedReport, ABC):
         members = [stage.party(Aggregator(study, member, os.urandom)) for member in study.committee]
         sites = [stage.sites[0], stage.party(role), stage.sites[2]]
         view = stage.run(ended, [*sites, *members])
-        succeeded = self.reached(stage, view.rounds[1])
+        succeeded = self.reached(stage, view)
         return observe_round(stage, view, account, succeeded=succeeded, place=LIAR)
 
 

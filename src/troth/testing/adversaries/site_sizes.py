@@ -13,7 +13,7 @@ from troth.privacy.secagg.pine import Pine
 from troth.roles.aggregator import Aggregator
 from troth.roles.reporting import Report
 from troth.round.study import Study
-from troth.round.view import RoundView
+from troth.round.view import StudyView
 from troth.testing.adversaries.attack import Setting, argument
 from troth.testing.adversaries.lenient import lenient, with_lax_decoder
 from troth.testing.adversaries.site_envelopes import Document, TwistedReport, edited
@@ -56,9 +56,9 @@ class OversizedAnnounced(TwistedReport):
         """One that believes the size."""
         return Aggregator(lenient(stage.study, LIAR, sizes={0: LARGE}), account, os.urandom)
 
-    def reached(self, stage: Stage, found: RoundView) -> bool:
+    def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether anybody read so much."""
-        del found
+        del view
         meter = stage.store
         return isinstance(meter, Metering) and meter.largest >= LARGE
 
@@ -124,10 +124,10 @@ class ElementOutOfRange(ForgedReport):
         """A lenient decoder."""
         return with_lax_decoder(study, LIAR)
 
-    def reached(self, stage: Stage, found: RoundView) -> bool:
+    def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether anything but the decoder had a say."""
         del stage
-        return verdict_at(found, LIAR) in ("norm_equality", "validity", "accepted")
+        return verdict_at(view.rounds[1], LIAR) in ("norm_equality", "validity", "accepted")
 
 
 class TrailingBytes(ForgedReport):
@@ -141,4 +141,4 @@ class TrailingBytes(ForgedReport):
 
     def weakened(self, study: Study) -> Study:
         """A lenient decoder that expects one byte more."""
-        return with_lax_decoder(study, LIAR, {0: study.share_size(LIAR, 0) + 1})
+        return with_lax_decoder(study, LIAR, {0: 1})

@@ -6,27 +6,31 @@ interface only.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from troth.errors import RoundError
 from troth.ledger.account import Account
 from troth.ledger.address import Address
+from troth.ledger.bindings import rounds
 from troth.ledger.client import DevelopmentLedger
 from troth.ledger.interface import Call
 from troth.ledger.records import Receipt
+from troth.roles.following import Examine, follow
 from troth.round.driver import Party
-from troth.round.mail import Role
-from troth.round.messages import MAX_MESSAGE
+from troth.round.faults import examine
+from troth.round.mail import BlobsWanted, Inbox, Role, Wanted
+from troth.round.step import aggregate
 from troth.round.study import Study
 from troth.round.transitions import State, table
-from troth.round.verdict import aggregate
 from troth.round.view import RoundView, StudyView
 from troth.storage.blobs import BlobStore
 
 NOISE_RANGE = 8 * 100 * 3
-"""Eight standard deviations of each of at most three noise vectors of the toy study."""
+"""Eight standard deviations of each of at most three noise vectors in the sum of a toy study."""
+R = TypeVar("R")
 
 
 class RegisteredDataset(Protocol):
@@ -44,7 +48,7 @@ class RegisteredDataset(Protocol):
 
 
 class Stage(Protocol):
-    """A deployed consortium and one active study of three sites and two members."""
+    """A deployed consortium and one active study of three sites and two members, or as set."""
 
     study: Study
     ledger: DevelopmentLedger
@@ -90,6 +94,10 @@ class Stage(Protocol):
         """A bundle of everything so far, sealed by the first site."""
         ...
 
+    def fresh(self) -> Self:
+        """Another study after the same setting, in which nothing has happened yet."""
+        ...
+
 
 def in_state(state: State) -> Callable[[StudyView], bool]:
     """Until the present round is in a state."""
@@ -112,11 +120,54 @@ def in_set(found: RoundView, place: int) -> bool:
     return bool(found.accepted >> place & 1)
 
 
-def published_sum(stage: Stage, found: RoundView) -> npt.NDArray[np.int64]:
-    """X of a final round, as anybody reads it."""
-    study = stage.study
-    shares = [
-        stage.store.get(found.publications[member], max_size=MAX_MESSAGE)
-        for member in study.committee
-    ]
-    return aggregate(study, found.accepted, shares)
+def place_bits(*places: int) -> int:
+    """The bitmap of some places."""
+    return sum(1 << place for place in places)
+
+
+def with_blobs(stage: Stage, view: StudyView, act: Callable[[Inbox], R]) -> R:
+    """What comes of an act of a party that is given every blob it asks for, without any effect."""
+    blobs: dict[Wanted, bytes | None] = {}
+    while True:
+        try:
+            return act(Inbox(view, stage.ledger.head().timestamp, blobs))
+        except BlobsWanted as request:
+            blobs |= {
+                wanted: stage.store.get(wanted.digest, max_size=wanted.max_size)
+                for wanted in request.wanted
+            }
+
+
+def published_sum(
+    stage: Stage, view: StudyView, examine_round: Examine = examine, number: int = 1
+) -> npt.NDArray[np.int64]:
+    """X of a round, as anybody reads it.
+
+    Args:
+        stage: where it was played.
+        view: the study.
+        examine_round: the checks of whoever reads it.
+        number: the round.
+
+    Raises:
+        RoundError: a blob of it cannot be had.
+    """
+    found = view.rounds[number]
+    followed = with_blobs(
+        stage, view, lambda inbox: follow(stage.study, found, inbox, examine_round)
+    )
+    if followed is None:
+        raise RoundError(f"round {number}: not everything that was published is served")
+    return aggregate(stage.study, found.accepted, followed.examined)
+
+
+def guilty(stage: Stage, member: int) -> bool:
+    """Whether the contract holds a member as proven at fault."""
+    progress = stage.ledger.call(rounds.progress_of(stage.study.study_id))
+    return bool(progress.guilty >> member & 1)
+
+
+def has_accusations_left(stage: Stage, place: int) -> bool:
+    """Whether a site may still accuse in this study."""
+    progress = stage.ledger.call(rounds.progress_of(stage.study.study_id))
+    return not progress.spent >> place & 1

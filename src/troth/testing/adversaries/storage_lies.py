@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from troth.learning.model import Model
-from troth.roles.reporting import make_report
+from troth.roles.reporting import seal_report
 from troth.roles.trainer import Trainer
+from troth.round.sharing import draw_mask_seed, share_report
 from troth.round.transitions import State
 from troth.storage.blobs import BlobStore, LocalBlobs
 from troth.storage.keys import PUBLIC_KEY_SIZE, HpkePublicKey
@@ -65,15 +66,17 @@ class BlobSwapped(Attack):
             HpkePublicKey(stage.store.get(found.hpke_keys[member], max_size=PUBLIC_KEY_SIZE))
             for member in study.committee
         ]
-        made = make_report(
+        sharing = share_report(
             study,
             study.where(1),
             VICTIM,
             np.array([-500, 0, 0, 0]),
             heads=found.heads_digest,
-            hpke_keys=keys,
-            share_rand=os.urandom,
-            seal_random=os.urandom,
+            rand=os.urandom,
+            mask_seed=draw_mask_seed(os.urandom),
+        )
+        made = seal_report(
+            study, study.where(1), VICTIM, sharing, hpke_keys=keys, random_bytes=os.urandom
         )
         for sealed in made.sealed:
             stage.store.put(sealed)
@@ -98,8 +101,7 @@ class BlobDeleted(Attack):
         """One round."""
         del defended
         reported(stage)
-        for sealed in stage.sites[VICTIM].state.sealed[:1]:
-            stage.store.delete(stage.store.put(sealed))
+        stage.store.delete(stage.sites[VICTIM].state.report.sealed[0])
         view = stage.run(ended, [*stage.sites[1:], *stage.aggregators])
         stopped = view.rounds[1].state is not State.FINAL
         return observe_round(stage, view, stage.study.contract, succeeded=stopped, place=VICTIM)
