@@ -49,7 +49,7 @@ def test_attacks_are_played_in_the_order_of_the_list(troth):
 
 
 def test_with_the_defence_off_it_succeeds_or_is_not_switchable(troth):
-    names = ["second-report", "blob-truncated", "zero-noise"]
+    names = ["second-report", "blob-truncated", "zero-noise-kept"]
     ran = troth("attack", "run", *names, "--defence-off", "--json")
     assert ran.code == 0, ran.err
     document = json.loads(ran.out)
@@ -60,7 +60,7 @@ def test_with_the_defence_off_it_succeeds_or_is_not_switchable(troth):
     assert observed == {
         "second-report": "not switchable",
         "blob-truncated": "succeeds",
-        "zero-noise": "not switchable",
+        "zero-noise-kept": "not switchable",
     }
 
 

@@ -10,7 +10,7 @@ def made_up_result():
     return facts.DemoResult(
         format=facts.FORMAT,
         seed=7,
-        study=facts.StudyFacts("0x" + "5d" * 32, 20, 5, 2, "A", "Pine64HmacSha256Aes128"),
+        study=facts.StudyFacts("0x" + "5d" * 32, 20, 5, 2, "A", 4, "Pine64HmacSha256Aes128"),
         accuracy=facts.Accuracy(
             pooled=112 / 114,
             local=(72 / 114, 72 / 114, 109 / 114, 90 / 114),
@@ -54,6 +54,14 @@ def made_up_result():
                 asked=108_255_257,
                 reason="BudgetExceeded: 312343 nano-ρ left, 108255257 asked",
             ),
+        ),
+        drill=facts.Drill(
+            study="0x" + "6e" * 32,
+            reason="Fault",
+            cheat="second aggregator",
+            named="second aggregator",
+            accusers=6,
+            voters=7,
         ),
         ledger=facts.LedgerFacts("embedded", "single operator, no consensus", 820, 63_781, 100),
         bundle="out/hospitals/bundle.zip",

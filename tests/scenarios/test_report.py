@@ -114,7 +114,10 @@ def test_it_tells_the_whole_story(page):
         "single operator, no consensus",
         "What this does not promise",
         "Not against all aggregators together",
-        "Not that the sum is honest",
+        "Not that every aggregator who cheats is named",
+        "(1 chance in 4 per round, and everybody sees it when it is not)",
+        "6 of 7 parties found that by themselves",
+        "the ledger names second aggregator.",
         "Not that a hospital tells the truth about its records",
         "Not against a clever lie within the length",
         "Not for one patient in several hospitals",
@@ -165,9 +168,17 @@ def test_a_quiet_run_invents_nothing(made_up_result):
     assert "No report was rejected." in text
     assert "Asked by a second study" not in text
     assert "it was there to lie in a later round, and this run had none" in text
-    assert "This was staged: we changed the byte ourselves." in text
+    drill = "an aggregator was told to change a sum, on made-up records"
+    assert f"This was staged: {drill}; we changed the byte ourselves." in text
     for words in ("times too long", "ask too much", "lie, once"):
         assert words not in text
+
+
+def test_a_drill_after_which_nobody_is_named_says_so(made_up_result):
+    drill = replace(made_up_result.drill, reason="Conflict", named="", accusers=0)
+    text = read(report.render(replace(made_up_result, drill=drill), CLAIMS)).text
+    assert "The round ended without a model (Conflict); the ledger names nobody." in text
+    assert "found that by themselves" not in text
 
 
 def test_what_was_staged_is_said(page):

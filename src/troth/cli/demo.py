@@ -127,6 +127,16 @@ def _events(result: DemoResult) -> Iterator[tuple[str, str, str]]:
             f"{refusal.action} of study {refusal.study[:16]}: {refusal.reason}",
             ("bold magenta"),
         )
+    drill = result.drill
+    yield (
+        "NAMED" if drill.named else "STOPPED",
+        (
+            f"in a drill on made-up records {drill.cheat} changed one number of its sum: "
+            f"{drill.accusers} of {drill.voters} parties found it, the round ended without a "
+            f"model ({drill.reason}), and the ledger names {drill.named or 'nobody'}"
+        ),
+        "bold yellow",
+    )
     for rejection in result.reports.rejected:
         yield (
             "REJECTED",

@@ -43,9 +43,9 @@ _COUNTS = {"proofs": (1, MOST_PROOFS), "proofs_norm_equality": (1, MOST_PROOFS)}
 _DEFAULTS = {
     field.name: field.default
     for field in dataclasses.fields(StudyDesign)
-    if field.name in ("num_wr_checks", "num_wr_successes")
+    if field.name in ("noise_candidates", "num_wr_checks", "num_wr_successes")
 }
-"""Wraparound checks of a design that does not say how many."""
+"""Noise candidates and wraparound checks of a design that does not say how many."""
 
 
 def show(

@@ -21,6 +21,7 @@ _WORDS = {
     "done": ("done", "green"),
     "rejected": ("REJECTED", "bold yellow"),
     "refused": ("REFUSED", "bold magenta"),
+    "named": ("NAMED", "bold yellow"),
     "false": ("FALSE", "bold red"),
 }
 """How each kind of note looks: a word for everybody, a colour where there are colours."""

@@ -21,6 +21,7 @@ from troth.ledger.interface import Call
 from troth.ledger.records import LoggedEvent, Receipt
 from troth.roles import steward
 from troth.roles.aggregator import Aggregator
+from troth.roles.following import Examine
 from troth.round.agreement import on_chain_terms
 from troth.round.driver import Driver, Party, run
 from troth.round.evaluation import Evaluated, evaluated_study
@@ -28,6 +29,7 @@ from troth.round.mail import Role
 from troth.round.messages import MAX_MESSAGE
 from troth.round.study import Study
 from troth.round.view import StudyView
+from troth.scenarios.recall import Recall
 from troth.storage.blobs import BlobStore
 
 SITE, AGGREGATOR = 1, 2
@@ -63,6 +65,7 @@ class Consortium:
     organisations: Sequence[Organisation]
     folder: Path
     random_bytes: RandomBytes
+    examine_round: Examine = field(default_factory=Recall)
     receipts: list[Receipt] = field(default_factory=list)
     """Of everything sent through this object, in order."""
 
@@ -131,7 +134,15 @@ class Consortium:
     def aggregators(self, study: Study) -> list[Party[Any]]:
         """The committee of a study, with state files of their own."""
         return [
-            self.party(study, Aggregator(study, organisation.account.address, self.random_bytes))
+            self.party(
+                study,
+                Aggregator(
+                    study,
+                    organisation.account.address,
+                    self.random_bytes,
+                    examine_round=self.examine_round,
+                ),
+            )
             for organisation in self.organisations
             if organisation.account.address in study.committee
         ]

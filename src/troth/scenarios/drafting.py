@@ -11,6 +11,7 @@ from troth.domain import terms as document
 from troth.domain.terms import (
     CELLS,
     EvaluationTerms,
+    FinalityTerms,
     ModelTerms,
     PreprocessingTerms,
     PrivacyTerms,
@@ -37,6 +38,8 @@ class Draft:
     datasets: Sequence[Dataset]
     aggregators: Sequence[Organisation]
     quorum: QuorumTerms
+    finality: FinalityTerms
+    """Whose word makes a round final."""
     max_aborts: int
     window: int
     """Seconds that each step may take."""
@@ -99,6 +102,7 @@ def draft_terms(draft: Draft, design: StudyDesign, chain_id: int) -> Terms:
         rounds=design.rounds,
         max_aborts=draft.max_aborts,
         quorum=draft.quorum,
+        finality=draft.finality,
         windows=WindowTerms(**{field.name: draft.window for field in fields(WindowTerms)}),
         secagg=SecaggTerms(
             variant=design.variant,
@@ -117,7 +121,7 @@ def draft_terms(draft: Draft, design: StudyDesign, chain_id: int) -> Terms:
             scale_bits=design.scale_bits,
             noise_variance=design.noise_variance,
             honest=design.honest,
-            noise_candidates=1,
+            noise_candidates=design.noise_candidates,
             delta=design.delta,
             epsilon=design.epsilon,
         ),

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from troth.domain.terms import CELLS, QuorumTerms, Terms
+from troth.domain.terms import CELLS, Terms
 from troth.learning.confusion import Share, confusion_counts, share
 from troth.learning.model import Model
 from troth.privacy.plan import StudyDesign
+from troth.roles.following import Examine
 from troth.roles.trainer import Train, Trainer
 from troth.round.study import Study
 from troth.scenarios import result
@@ -26,9 +27,11 @@ from troth.scenarios.hospital_study import (
     COMMITTEE,
     DELTA,
     EPSILON,
+    FINALITY,
     MAX_ABORTS,
     NORM_PROOFS,
     PROOFS,
+    QUORUM,
     VARIANT,
     WINDOW,
     Cast,
@@ -100,7 +103,8 @@ def evaluation_terms(
         sites=players.hospitals,
         datasets=held_out,
         aggregators=players.aggregators,
-        quorum=QuorumTerms(min_sites=3, min_weight=3),
+        quorum=QUORUM,
+        finality=FINALITY,
         max_aborts=MAX_ABORTS,
         window=WINDOW,
         model=evaluated_model(trained, digest),
@@ -118,10 +122,12 @@ def counting(records: Records) -> Train:
     return count
 
 
-def evaluators(study: Study, data: HospitalData, random_bytes: RandomBytes) -> list[Trainer]:
+def evaluators(
+    study: Study, data: HospitalData, random_bytes: RandomBytes, examine_round: Examine
+) -> list[Trainer]:
     """The hospitals' roles."""
     return [
-        Trainer(study, account, counting(records), random_bytes)
+        Trainer(study, account, counting(records), random_bytes, examine_round=examine_round)
         for account, records in zip(study.sites, data.held_out, strict=True)
     ]
 

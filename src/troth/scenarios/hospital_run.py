@@ -20,6 +20,7 @@ from troth.round.transitions import State, table
 from troth.round.view import StudyView
 from troth.scenarios import result
 from troth.scenarios.consortium import Consortium
+from troth.scenarios.hospital_drill import drill_roles, drill_terms, told
 from troth.scenarios.hospital_evaluation import (
     EvaluationParameters,
     evaluation_terms,
@@ -80,6 +81,7 @@ class Played:
     evaluation: Study
     """What the hospitals counted on the records that they had kept from training."""
     refusals: tuple[result.Refusal, ...]
+    drill: result.Drill
 
 
 def train(
@@ -104,11 +106,14 @@ def train(
         consortium, registered = establish(players, ledger, store, folder, data, bounds, os.urandom)
         study = _agree(consortium, players, registered, data, parameters, "hospitals", PURPOSE)
         progress.note("done", f"study {study.study_id.hex()[:16]} is active: everybody approved")
+    with watch.part("drill"):
+        progress.stage("A drill on made-up records: one aggregator is told to change its sum")
+        drill = _drill(consortium, players, registered, data, parameters, progress)
     with watch.part("rounds"):
         progress.stage("They train: nobody sees an update, every norm is proven")
         parties = [
             consortium.party(study, role)
-            for role in trainers(study, data, options.seed, os.urandom)
+            for role in trainers(study, data, options.seed, os.urandom, consortium.examine_round)
         ]
         parties += consortium.aggregators(study)
         view = _run(consortium, study, parties, _Teller(study, players, progress))
@@ -122,7 +127,8 @@ def train(
         )
         progress.note("done", f"study {counted.study_id.hex()[:16]} is active: one round of counts")
         parties = [
-            consortium.party(counted, role) for role in evaluators(counted, data, os.urandom)
+            consortium.party(counted, role)
+            for role in evaluators(counted, data, os.urandom, consortium.examine_round)
         ]
         parties += consortium.aggregators(counted)
         _run(consortium, counted, parties, _Teller(counted, players, progress))
@@ -134,7 +140,7 @@ def train(
         )
         refusal = _overspend(consortium, second)
         progress.note("refused", f"the contract refuses to open its round: {refusal.reason}")
-    return Played(players, consortium, study, view, counted, (refusal,))
+    return Played(players, consortium, study, view, counted, (refusal,), drill)
 
 
 def _run(
@@ -150,6 +156,38 @@ def _run(
         raise RoundError(f"{len(view.finals)} rounds of {study.terms.rounds} became final")
     consortium.finish(view, parties)
     return view
+
+
+def _drill(
+    consortium: Consortium,
+    players: Cast,
+    registered: Registered,
+    data: HospitalData,
+    parameters: StudyParameters,
+    progress: Progress,
+) -> result.Drill:
+    """One round that must not become final.
+
+    Raises:
+        RoundError: it did.
+    """
+    terms = drill_terms(players, registered.made_up, consortium.ledger.chain_id, data, parameters)
+    study = consortium.agree(terms)
+    parties = [
+        consortium.party(study, role)
+        for role in drill_roles(study, os.urandom, consortium.examine_round)
+    ]
+    view = consortium.drive(study, parties, lambda view: bool(view.aborts or view.finals))
+    consortium.finish(view, parties)
+    if view.finals:
+        raise RoundError("the drill's round became final although an aggregator changed its sum")
+    drill = told(study, players, view.aborts[0])
+    progress.note(
+        "named",
+        f"{drill.accusers} of {drill.voters} parties find it and say who it was; the ledger names "
+        f"{drill.named or 'nobody'}, and no model comes out",
+    )
+    return drill
 
 
 def _agree(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from troth.domain import merkle
-from troth.domain.terms import PreprocessingTerms, QuorumTerms, Terms
+from troth.domain.terms import FinalityTerms, PreprocessingTerms, QuorumTerms, Terms
 from troth.learning.logistic import record_gradients
 from troth.learning.model import Model
 from troth.ledger.account import Account
@@ -18,8 +18,9 @@ from troth.ledger.client import DevelopmentLedger
 from troth.privacy.dp.accounting import nano_rho_budget
 from troth.privacy.dp.clipping import Coins, clip_for, integer_sum
 from troth.privacy.plan import StudyDesign
-from troth.roles.reporting import Sharer, share_honestly
+from troth.roles.following import Examine
 from troth.roles.trainer import Train, Trainer
+from troth.round.sharing import Sharer, share_honestly
 from troth.round.study import Study
 from troth.scenarios.consortium import (
     AGGREGATOR,
@@ -41,6 +42,8 @@ LIAR, LIE_ROUND, LIE_FACTOR = 4, 2, 100
 WINDOW = 600
 MAX_ABORTS = 3
 COMMITTEE = 2
+QUORUM = QuorumTerms(min_sites=3, min_weight=3)
+FINALITY = FinalityTerms(corrupt_sites=1, accusations=2, every_site=False)
 SITES = 5
 
 
@@ -80,6 +83,8 @@ class Registered:
     """One for each site."""
     held_out: list[Dataset]
     """One for each hospital: what it keeps from training."""
+    made_up: list[Dataset]
+    """One for each site: records of nobody, for a drill."""
 
 
 def establish(
@@ -123,6 +128,7 @@ def establish(
             register(site, _whole(records), most_held_out)
             for site, records in zip(players.hospitals, data.held_out, strict=True)
         ],
+        made_up=[register(site, nobody, most) for site in players.sites],
     )
 
 
@@ -166,7 +172,8 @@ def hospital_terms(
         sites=players.sites,
         datasets=datasets,
         aggregators=players.aggregators,
-        quorum=QuorumTerms(min_sites=3, min_weight=3),
+        quorum=QUORUM,
+        finality=FINALITY,
         max_aborts=MAX_ABORTS,
         window=WINDOW,
         model=logistic_model(
@@ -229,12 +236,29 @@ def lying_sharer(number: int) -> Sharer:
 
 
 def trainers(
-    study: Study, data: HospitalData, seed: int, random_bytes: RandomBytes
+    study: Study,
+    data: HospitalData,
+    seed: int,
+    random_bytes: RandomBytes,
+    examine_round: Examine,
 ) -> list[Trainer]:
     """The five sites' roles."""
     honest = [
-        Trainer(study, account, training(records, study.terms, seed, place), random_bytes)
+        Trainer(
+            study,
+            account,
+            training(records, study.terms, seed, place),
+            random_bytes,
+            examine_round=examine_round,
+        )
         for place, (account, records) in enumerate(zip(study.sites, data.hospitals, strict=False))
     ]
-    liar = Trainer(study, study.sites[LIAR], lying(study.terms), random_bytes, sharer=lying_sharer)
+    liar = Trainer(
+        study,
+        study.sites[LIAR],
+        lying(study.terms),
+        random_bytes,
+        sharer=lying_sharer,
+        examine_round=examine_round,
+    )
     return [*honest, liar]

@@ -105,6 +105,7 @@ def _play(options: Options, work: Path, progress: Progress) -> result.DemoResult
         rounds=result.RoundCounts(figures.rounds_final, len(figures.aborts)),
         reports=_reports(figures, players),
         refusals=played.refusals,
+        drill=played.drill,
         ledger=facts,
         bundle=str(out / BUNDLE),
         trust=str(out / TRUST),
@@ -244,6 +245,7 @@ def _study_facts(played: Played) -> result.StudyFacts:
         sites=len(terms.sites),
         aggregators=len(terms.committee),
         mode=terms.mode,
+        noise_candidates=terms.privacy.noise_candidates,
         variant=terms.secagg.variant,
     )
 

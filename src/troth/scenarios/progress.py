@@ -13,4 +13,7 @@ class Progress(Protocol):
         """How far the present part is."""
 
     def note(self, kind: str, text: str) -> None:
-        """Something worth seeing; ``kind`` is ``done``, ``rejected``, ``refused`` or ``false``."""
+        """Something worth seeing.
+
+        ``kind`` is ``done``, ``rejected``, ``refused``, ``named`` or ``false``.
+        """

@@ -119,6 +119,8 @@ def render(result: DemoResult, claims: Sequence[Claim]) -> str:
         one_in=round(1 / result.privacy.delta),
         staged=list(_staged(result)),
         rejections=[(item, _reason(item.reason)) for item in result.reports.rejected],
+        drill=result.drill,
+        escape=f"1 chance in {result.study.noise_candidates}",
         refusals=[(item, item.asked / NANO, item.left / NANO) for item in result.refusals],
         proved=by_status[PROVED],
         attested=by_status[ATTESTED],
@@ -139,6 +141,7 @@ def _staged(result: DemoResult) -> Iterator[str]:
     """What was done on purpose, of that which happened in this run."""
     if result.refusals:
         yield "the second study was made to ask too much"
+    yield "an aggregator was told to change a sum, on made-up records"
     if result.reports.rejected:
         yield f"a site was made to send an update {LIE_FACTOR} times too long"
     yield "we changed the byte ourselves"

@@ -17,6 +17,8 @@ class StudyFacts:
     sites: int
     aggregators: int
     mode: str
+    noise_candidates: int
+    """M: noise reports of each aggregator; all but one are opened and checked every round."""
     variant: str
 
 
@@ -138,6 +140,23 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Drill:
+    """A round on made-up records in which an aggregator was told to cheat."""
+
+    study: str
+    reason: str
+    """Why the round ended, as the ledger says."""
+    cheat: str
+    """Who was told to."""
+    named: str
+    """Whom the ledger names; empty when nobody."""
+    accusers: int
+    """Parties that found the cheat themselves and said so."""
+    voters: int
+    """Parties that could have."""
+
+
+@dataclass(frozen=True)
 class LedgerFacts:
     """What the ledger carried."""
 
@@ -182,6 +201,7 @@ class DemoResult:
     rounds: RoundCounts
     reports: Reports
     refusals: tuple[Refusal, ...]
+    drill: Drill
     ledger: LedgerFacts
     bundle: str
     trust: str

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from troth.domain.terms import (
+    FinalityTerms,
     PreprocessingTerms,
     QuorumTerms,
     Terms,
@@ -23,9 +24,9 @@ from troth.ledger import engines
 from troth.ledger.account import Account
 from troth.privacy.dp.accounting import nano_rho_budget
 from troth.privacy.plan import StudyDesign
-from troth.roles.reporting import Sharer, share_honestly
 from troth.roles.trainer import Trainer
 from troth.round.driver import Party
+from troth.round.sharing import Sharer, share_honestly
 from troth.round.study import Study
 from troth.round.view import StudyView
 from troth.scenarios.consortium import (
@@ -63,6 +64,9 @@ class Shape:
     rounds: int = 2
     max_aborts: int = 2
     min_sites: int = 2
+    candidates: int = 2
+    accusations: int = 2
+    every_site: bool = False
     engine: str = "embedded"
     engine_options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -78,6 +82,7 @@ class Shape:
             scale_bits=4,
             noise_variance=10_000,
             honest=self.honest,
+            noise_candidates=self.candidates,
             rounds=self.rounds,
             delta=DELTA,
             epsilon=EPSILON,
@@ -130,6 +135,11 @@ def small_terms(
         datasets=datasets,
         aggregators=aggregators,
         quorum=QuorumTerms(min_sites=shape.min_sites, min_weight=1),
+        finality=FinalityTerms(
+            corrupt_sites=shape.min_sites - 1,
+            accusations=shape.accusations,
+            every_site=shape.every_site,
+        ),
         max_aborts=shape.max_aborts,
         window=WINDOW,
         model=logistic_model(DIMENSION, learning_rate=1.0, momentum=0.0, normaliser=64),
@@ -203,6 +213,7 @@ def small_evaluation_terms(small: SmallStudy, datasets: Sequence[Dataset], diges
         datasets=datasets,
         aggregators=everybody[sites:],
         quorum=trained.terms.quorum,
+        finality=trained.terms.finality,
         max_aborts=trained.terms.max_aborts,
         window=WINDOW,
         model=evaluated_model(trained, digest),
@@ -244,7 +255,14 @@ def site_parties(
     return [
         consortium.party(
             study,
-            Trainer(study, account, training(place), os.urandom, sharer=sharing(place)),
+            Trainer(
+                study,
+                account,
+                training(place),
+                os.urandom,
+                sharer=sharing(place),
+                examine_round=consortium.examine_round,
+            ),
         )
         for place, account in enumerate(study.sites)
     ]
