@@ -18,8 +18,8 @@ def section(text, title):
 
 
 def first_cells(text):
-    """The code in the first cell of every row of a section's table."""
-    return re.findall(r"^\| `(\w+)` ", text, flags=re.MULTILINE)
+    """The code in the first cell of every row of a section's tables, each once."""
+    return list(dict.fromkeys(re.findall(r"^\| `(\w+)` ", text, flags=re.MULTILINE)))
 
 
 def test_the_glossary_lists_the_contracts():
