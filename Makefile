@@ -55,10 +55,12 @@ contracts/node_modules/.package-lock.json: contracts/package-lock.json
 
 RIVALS := flower tenseal
 
-bench: setup-dev $(RIVALS:%=benchmarks/.env/%/.made) ## accuracy, noise, and secure aggregation beside its rivals
+bench: setup-dev $(RIVALS:%=benchmarks/.env/%/.made) ## accuracy, noise, secure aggregation and whole rounds beside rivals, audits
 	$(BIN)/python benchmarks/hospitals/accuracy.py
 	$(BIN)/python -m benchmarks.dp.discrete_gaussian
 	$(BIN)/python -m benchmarks.secagg.run
+	$(BIN)/python -m benchmarks.round.run
+	$(BIN)/python -m benchmarks.audit.run
 
 # Rivals want other versions of what Troth uses, so each has an environment of its own.
 benchmarks/.env/%/.made: benchmarks/secagg/requirements/%.txt
