@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from troth.errors import StateFileError
@@ -27,6 +27,7 @@ def test_what_is_written_is_read(path, size):
     assert state_file.read(path) == payload
 
 
+@settings(deadline=None)  # each write waits for the disk
 @given(payloads=st.lists(st.binary(max_size=200), min_size=1, max_size=5))
 def test_the_last_write_counts(tmp_path_factory, payloads):
     path = tmp_path_factory.mktemp("state") / "role.state"

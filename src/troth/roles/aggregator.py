@@ -303,15 +303,12 @@ class Aggregator:
     def _vote(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
         kept = kept_candidates(self.study, view, state.verify_key)[self.index]
         place = self.study.noise_place(self.index, kept)
-        made = state.noise[kept].again(self.study, self._where(view), place, view.heads_digest)
-        ballot = vote(
-            self.study,
-            view,
-            inbox,
-            self.account,
-            own=(place, made.sharing.extended),
-            examine_round=self._examine,
-        )
+
+        def own() -> tuple[int, Sequence[bytes]]:
+            made = state.noise[kept].again(self.study, self._where(view), place, view.heads_digest)
+            return place, made.sharing.extended
+
+        ballot = vote(self.study, view, inbox, self.account, own=own, examine_round=self._examine)
         serve = read_by_voters(self.study, view, inbox)
         return Outbox(state, puts=(*ballot.puts, *serve), posts=ballot.posts)
 

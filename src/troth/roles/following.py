@@ -151,17 +151,12 @@ def _judge_evidence(
     return True
 
 
-def followed_model(
-    study: Study, view: RoundView, inbox: Inbox, account: Address, followed: Followed
-) -> Model | None:
-    """The model that follows from a checked round.
+def followed_model(study: Study, view: RoundView, model: Model, followed: Followed) -> Model | None:
+    """The model that follows from the one before and a checked round.
 
-    None while the one before cannot be fetched, and for ever when the sum is beyond what the model
-    can take: then nobody honest attests, and the round ends without a majority.
+    None when the sum is beyond what the model can take: then nobody honest attests, and the round
+    ends without a majority.
     """
-    model = current_model(study, inbox, account)
-    if model is None:
-        return None
     try:
         return next_model(study, view.accepted, followed.examined, model)
     except (EncodingError, ParameterError):

@@ -85,7 +85,7 @@ class Trainer:
         if view.state is State.OPENED and self._may_vote(view, inbox):
             own = self._own_shares(state, view, inbox)
             ballot = vote(
-                self.study, view, inbox, self.account, own=own, examine_round=self._examine
+                self.study, view, inbox, self.account, own=lambda: own, examine_round=self._examine
             )
             return Outbox(state, puts=ballot.puts, posts=ballot.posts)
         return Outbox(state)

@@ -5,7 +5,7 @@ It may take its attestation back for an accusation as long as the window is open
 way round. Source: round protocol, section 4, "Attestation and accusation".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from troth.domain.hashing import digest
 from troth.ledger.address import Address
 from troth.ledger.bindings import rounds
 from troth.ledger.interface import Call
-from troth.roles.following import Examine, Followed, follow, followed_model
+from troth.roles.following import Examine, current_model, follow, followed_model
 from troth.round.faults import ProvenFault, wrong_tags
 from troth.round.mail import Inbox
 from troth.round.messages import OPENED_SHARES_FORMAT, OpenedShare, OpenedShares
@@ -38,7 +38,7 @@ def vote(
     inbox: Inbox,
     account: Address,
     *,
-    own: tuple[int, Sequence[bytes]] | None,
+    own: Callable[[], tuple[int, Sequence[bytes]] | None],
     examine_round: Examine,
 ) -> Ballot:
     """The vote that follows from what a voter can see; run by members and accepted sites.
@@ -48,40 +48,31 @@ def vote(
         view: the round, in `State.OPENED`.
         inbox: the voter's.
         account: the voter.
-        own: the place of its own report (of a member: of the noise that stays unopened) and the
-            report's extended shares by share number; None for a site that has lost them.
+        own: gives the place of its own report (of a member: of the noise that stays unopened) and
+            the report's extended shares by share number; None for a site that has lost them.
+            Asked for once, after everything else that is needed has been read.
         examine_round: the public checks.
     """
+    model = current_model(study, inbox, account)
     try:
         followed = follow(study, view, inbox, examine_round)
     except ProvenFault as fault:
         return _accuse(study, view, fault.fault, fault.party, account)
     if followed is None or account in view.attestations:
         return Ballot()
-    if own is not None:
-        place, extended = own
+    report = own()
+    if report is not None:
+        place, extended = report
         wrong = wrong_tags(followed.published, followed.examined.publications, place, extended)
         # Nobody accuses itself: the share that it holds of its own noise must not be shown.
         others = [member for member in wrong if study.committee[member] != account]
         if others:
             return _own_tag(study, view, account, place, others[0], extended)
-    return _attest(study, view, inbox, account, followed, tags_right=own is not None)
-
-
-def _attest(
-    study: Study,
-    view: RoundView,
-    inbox: Inbox,
-    account: Address,
-    followed: Followed,
-    *,
-    tags_right: bool,
-) -> Ballot:
-    model = followed_model(study, view, inbox, account, followed)
-    if model is None:
+    following = None if model is None else followed_model(study, view, model, followed)
+    if following is None:
         return Ballot()
-    encoded = model.encode()
-    post = rounds.attest(study.study_id, view.number, digest(encoded), tags_right)
+    encoded = following.encode()
+    post = rounds.attest(study.study_id, view.number, digest(encoded), report is not None)
     return Ballot((encoded,), (post,))
 
 

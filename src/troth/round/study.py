@@ -109,7 +109,8 @@ class Study:
     def envelope_limit(self) -> int:
         """Bytes that no envelope exceeds: hexadecimal, with a word for every field."""
         shares = len(self.committee)
-        return 1024 + 512 * shares + 2 * self.site_pine.public_share_size
+        largest = max(self.site_pine.public_share_size, self.noise_pine.public_share_size)
+        return 1024 + 512 * shares + 2 * largest
 
     @property
     def noise_list_limit(self) -> int:
@@ -119,7 +120,8 @@ class Study:
     @property
     def verifier_file_limit(self) -> int:
         """Bytes that no verifier file exceeds."""
-        return 512 + len(self.reporters) * (128 + 2 * self.site_pine.verifier_share_size)
+        largest = max(self.site_pine.verifier_share_size, self.noise_pine.verifier_share_size)
+        return 512 + len(self.reporters) * (128 + 2 * largest)
 
     @property
     def opened_shares_limit(self) -> int:

@@ -35,7 +35,9 @@ class Unrepentant(Aggregator):
     """Attests whatever comes out, and never looks at its own noise's tags."""
 
     def _vote(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
-        ballot = vote(self.study, view, inbox, self.account, own=None, examine_round=self._examine)
+        ballot = vote(
+            self.study, view, inbox, self.account, own=lambda: None, examine_round=self._examine
+        )
         return Outbox(state, puts=ballot.puts, posts=ballot.posts)
 
 
