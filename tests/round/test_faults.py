@@ -271,7 +271,10 @@ def test_of_an_honest_round_no_tag_of_opened_noise_is_wrong(of_three):
         (seed,) = published.seeds[member]
         made = candidate(published.study, published.where, place, seed, published.heads)
         extended = made.sharing.extended
-        assert wrong_tags(published, examined.publications, place, extended) == []
+        assert (
+            wrong_tags(published.study, published.rho_seed, examined.publications, place, extended)
+            == []
+        )
 
 
 def opened_candidate(published, owner):
@@ -293,7 +296,7 @@ def test_an_owner_sees_whose_tag_of_its_own_report_is_wrong(of_three):
     place, extended = opened_candidate(published, OWNER)
     for liar in (1, 2):
         lied, publications = as_if_kept(published, liar, place)
-        assert wrong_tags(lied, publications, place, extended) == [liar]
+        assert wrong_tags(lied.study, lied.rho_seed, publications, place, extended) == [liar]
 
 
 def test_what_an_owner_shows_names_the_member_whose_tag_is_wrong(of_three):

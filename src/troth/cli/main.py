@@ -135,7 +135,8 @@ def hospitals(
     A fifth of each hospital's records is kept from training; on these they test the final model,
     and only noisy counts come out.
 
-    Three things go wrong on purpose: a second study asks for more privacy budget than is left, in
+    Four things go wrong on purpose: in a drill on made-up records an aggregator changes its sum,
+    a second study asks for more privacy budget than is left, in
     round 2 a fifth site sends an update that is far too long, and one byte of a copy of the
     finished bundle is changed.
     """

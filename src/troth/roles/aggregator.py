@@ -53,6 +53,7 @@ from troth.round.transcript import (
     PICK_LEVEL,
     VERIFY_LEVEL,
     RoundId,
+    bits,
     key_chain,
     sum_digest,
 )
@@ -421,9 +422,12 @@ class Aggregator:
     def _envelopes(self, view: RoundView, inbox: Inbox) -> dict[int, Envelope]:
         """Those of the delivered reports, once it is fixed which they are."""
         work = self._working(view)
-        if work.envelopes is None:
-            work.envelopes = read_envelopes(self.study, view, inbox)
-        return work.envelopes
+        if work.envelopes is not None:
+            return work.envelopes
+        envelopes = read_envelopes(self.study, view, inbox)
+        if all(place in envelopes for place in bits(view.delivered)):
+            work.envelopes = envelopes
+        return envelopes
 
     def _opened(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> dict[int, bytes]:
         """This member's extended shares by place, those that an owner showed to all included."""

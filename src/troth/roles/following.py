@@ -94,7 +94,7 @@ def follow(
         study, view, verify_key=key, envelopes=envelopes, files=files, publications=served
     )
     followed = Followed(published, examine_round(published))
-    _judge_accusations(study, view, inbox, followed)
+    _look_at_evidence(study, view, inbox, followed)
     return followed
 
 
@@ -102,53 +102,38 @@ def read_by_voters(study: Study, view: RoundView, inbox: Inbox) -> tuple[bytes, 
     """What `follow` has read, all of it public: a member serves it again to voters that lack it."""
     named = {*view.publications.values(), *view.files.values(), *view.noise_lists.values()}
     named |= {digest for _, digest in envelope_digests(study, view, inbox)}
+    named |= {accusation.evidence for accusation in view.accusations.values()}
     return tuple(
         data for item, data in inbox.blobs.items() if data is not None and item.digest in named
     )
 
 
-def _judge_accusations(study: Study, view: RoundView, inbox: Inbox, followed: Followed) -> None:
-    """Decide what members accuse each other of, beyond what everybody finds without them.
+def _look_at_evidence(study: Study, view: RoundView, inbox: Inbox, followed: Followed) -> None:
+    """Find the false tags that owners of noise show, beyond what everybody finds without them.
 
-    Evidence comes first: a member that agrees with another one's evidence shows none of its own.
-    A site that accuses falsely only delays: its word is passed over. A vote about another one's
-    accusation is decided by that accusation.
+    Whatever else an accuser says, or cannot show, is passed over: it only delays the end of the
+    round, and the audit names its author. If it took attestations back, one false word in the last
+    moment could split honest voters.
     """
-    unseen = {
-        accusation.party
-        for accuser, accusation in _members_accusations(study, view)
-        if _shows(accusation) and not _judge_evidence(study, inbox, followed, accuser, accusation)
-    }
-    for accuser, accusation in _members_accusations(study, view):
-        agrees = accusation.fault is Fault.TAG and accusation.party in unseen
-        if not _shows(accusation) and not agrees:
-            raise ProvenFault(Fault.ACCUSATION, accuser, "nothing speaks for what it says")
+    for accuser in study.committee:
+        accusation = view.accusations.get(accuser)
+        if accusation and accusation.fault is Fault.TAG and any(accusation.evidence):
+            _look_at(study, inbox, followed, accuser, accusation)
 
 
-def _members_accusations(study: Study, view: RoundView) -> list[tuple[Address, Accusation]]:
-    """In committee order, without the votes about accusations."""
-    made = ((member, view.accusations.get(member)) for member in study.committee)
-    return [(member, it) for member, it in made if it and it.fault is not Fault.ACCUSATION]
-
-
-def _shows(accusation: Accusation) -> bool:
-    return accusation.fault is Fault.TAG and any(accusation.evidence)
-
-
-def _judge_evidence(
+def _look_at(
     study: Study, inbox: Inbox, followed: Followed, accuser: Address, accusation: Accusation
-) -> bool:
-    """Look at what an accuser shows; False while it cannot be fetched, raises otherwise."""
+) -> None:
     (data,) = inbox.take([Wanted(accusation.evidence, study.opened_shares_limit, keep=True)])
-    if data is None:
-        return False
-    try:
-        opened = decode_opened_shares(data, study, accuser)
-    except DecodeError as problem:
-        raise ProvenFault(Fault.ACCUSATION, accuser, str(problem)) from problem
     publications = followed.examined.publications
-    require_evidence(followed.published, publications, accuser, accusation.party, opened)
-    return True
+    try:
+        opened = decode_opened_shares(data or b"", study, accuser)
+        require_evidence(followed.published, publications, accuser, accusation.party, opened)
+    except DecodeError:
+        return
+    except ProvenFault as found:
+        if found.fault is Fault.TAG:
+            raise
 
 
 def followed_model(study: Study, view: RoundView, model: Model, followed: Followed) -> Model | None:

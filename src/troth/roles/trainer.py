@@ -18,12 +18,14 @@ from troth.errors import OnceOnly
 from troth.learning.model import Model
 from troth.ledger.address import Address
 from troth.ledger.bindings import rounds
-from troth.roles.following import Examine, current_model, follow
+from troth.roles.following import Examine, current_model, publications
 from troth.roles.preconditions import require_reserved, within_promise
 from troth.roles.reporting import NO_REPORT, KeptReport, Report, round_keys, seal_report
 from troth.roles.voting import vote
-from troth.round.faults import ProvenFault, examine, wrong_tags
+from troth.round.faults import examine, wrong_tags
 from troth.round.mail import Inbox, Outbox, Wanted
+from troth.round.publication import decode_publication
+from troth.round.published import rho_seed
 from troth.round.sharing import (
     RandomBytes,
     Sharer,
@@ -34,6 +36,7 @@ from troth.round.sharing import (
 )
 from troth.round.study import Study
 from troth.round.transitions import State
+from troth.round.verdict import round_verify_key
 from troth.round.view import RoundView
 
 Train = Callable[[Model, int], NDArray[np.int64]]
@@ -79,7 +82,9 @@ class Trainer:
         """Report while the round is open, vote at its end, look back on a round that is over."""
         view = inbox.view.current
         if state.shares and state.round < view.number:
-            return self._look_back(state, inbox)
+            looked_back = self._look_back(state, inbox)
+            if looked_back is not None:
+                return looked_back
         if view.state is State.OPEN and self._may_report(view, inbox):
             return self._report(state, view, inbox)
         if view.state is State.OPENED and self._may_vote(view, inbox):
@@ -112,7 +117,8 @@ class Trainer:
 
     def _report(self, state: TrainerState, view: RoundView, inbox: Inbox) -> Outbox[TrainerState]:
         require_reserved(self.study, view)
-        if state.round > view.number:
+        again = state.round == view.number and not state.report.envelope
+        if state.round > view.number or again:
             raise OnceOnly(f"round {view.number}: this site has reported in round {state.round}")
         if state.round == view.number and state.report.envelope:
             blobs = state.report.blobs(self.study, self.place, inbox)
@@ -175,18 +181,20 @@ class Trainer:
         pieces = [data[end - size : end] for end, size in zip(ends, sizes, strict=True)]
         return self.place, pieces
 
-    def _look_back(self, state: TrainerState, inbox: Inbox) -> Outbox[TrainerState]:
+    def _look_back(self, state: TrainerState, inbox: Inbox) -> Outbox[TrainerState] | None:
         """After a round: say what became of one's report, unless one had said so, and forget it.
 
-        A mismatch is on the ledger for ever; nothing is summed again.
+        A mismatch is on the ledger for ever; nothing is summed again. None while a publication
+        cannot be fetched: the shares are kept until they have been used, or a new report is made.
         """
         view = inbox.view.rounds[state.round]
         forgotten = TrainerState(state.round)
-        if not self._owes_review(view):
+        own = self._own_shares(state, view, inbox)
+        if own is None or not self._owes_review(view):
             return Outbox(forgotten, forget=True)
-        right = self._found_right(state, view, inbox)
+        right = self._found_right(own, view, inbox)
         if right is None:
-            return Outbox(forgotten, forget=True)
+            return None
         post = rounds.review(self.study.study_id, view.number, right)
         return Outbox(state, posts=(post,))
 
@@ -200,15 +208,14 @@ class Trainer:
             and (self.account not in view.reviews)
         )
 
-    def _found_right(self, state: TrainerState, view: RoundView, inbox: Inbox) -> bool | None:
-        """Whether one's own tags are right; None when that cannot be seen any more."""
-        own = self._own_shares(state, view, inbox)
-        try:
-            followed = follow(self.study, view, inbox, self._examine)
-        except ProvenFault:
-            return False
-        if own is None or followed is None:
+    def _found_right(
+        self, own: tuple[int, list[bytes]], view: RoundView, inbox: Inbox
+    ) -> bool | None:
+        """Whether one's own tags are right, whatever others say; None while that cannot be seen."""
+        blobs = publications(self.study, view, inbox)
+        if None in blobs:
             return None
+        found = [decode_publication(self.study, view.accepted, blob or b"") for blob in blobs]
+        seed = rho_seed(self.study, view, round_verify_key(self.study, view))
         place, extended = own
-        publications = followed.examined.publications
-        return not wrong_tags(followed.published, publications, place, extended)
+        return not wrong_tags(self.study, seed, found, place, extended)

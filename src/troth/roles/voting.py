@@ -63,7 +63,8 @@ def vote(
     report = own()
     if report is not None:
         place, extended = report
-        wrong = wrong_tags(followed.published, followed.examined.publications, place, extended)
+        rho_seed, publications = followed.published.rho_seed, followed.examined.publications
+        wrong = wrong_tags(study, rho_seed, publications, place, extended)
         # Nobody accuses itself: the share that it holds of its own noise must not be shown.
         others = [member for member in wrong if study.committee[member] != account]
         if others:

@@ -239,7 +239,8 @@ def require_evidence(
 
 
 def wrong_tags(
-    published: PublishedRound,
+    study: Study,
+    rho_seed: bytes,
     publications: Sequence[Publication],
     place: int,
     extended: Sequence[bytes],
@@ -247,13 +248,13 @@ def wrong_tags(
     """Members whose tag of one's own report is not what follows; run by whoever made the report.
 
     Args:
-        published: the round.
+        study: the study.
+        rho_seed: of the round's challenge.
         publications: every member's.
         place: one's own.
         extended: one's own extended shares, by share number.
     """
-    study = published.study
-    rho = challenge(study.field, study.terms.model.dimension, published.rho_seed)
+    rho = challenge(study.field, study.terms.model.dimension, rho_seed)
     wrong = []
     for member, publication in enumerate(publications):
         share = study.share_of(place, member)

@@ -280,8 +280,12 @@ def _privacy(figures: StudyFigures, study: Study) -> result.Privacy:
         rho_spent=figures.nano_rho_spent / NANO,
         rho_budget=nano_rho_budget(EPSILON, DELTA) / NANO,
         assumption=(
-            f"no {members - honest + 1} of the {members} aggregators pool what they know, and no "
-            "patient is in two of the datasets"
+            (
+                f"the {members} aggregators do not all pool what they know"
+                if honest == 1
+                else f"no {members - honest + 1} of the {members} aggregators pool what they know"
+            )
+            + ", and no patient is in two of the datasets"
         ),
     )
 

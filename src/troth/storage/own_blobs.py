@@ -61,8 +61,8 @@ class OwnBlobs:
         """The bytes that were put under a digest.
 
         Raises:
-            BlobMissing: there are none.
-            StateFileError: altered, unreadable, or open to others.
+            BlobMissing: there are none, or other ones than were put there.
+            StateFileError: unreadable, or open to others.
         """
         path = self._path(name)
         try:
@@ -74,7 +74,9 @@ class OwnBlobs:
                 problem
             )
         if digest(data) != name:
-            raise StateFileError(f"own blob {path}: torn or altered; let the round's deadline pass")
+            # A copy that was not flushed when the power went; whoever needs it looks elsewhere.
+            path.unlink(missing_ok=True)
+            raise BlobMissing(name.hex())
         return data
 
     def clear(self) -> None:

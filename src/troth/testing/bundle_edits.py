@@ -169,7 +169,13 @@ def vector_edits(members: Members, element: int = 8) -> Iterator[Edit]:
 
 def _is_vector(name: str, content: bytes) -> bool:
     """Whether a blob is no document but the bare entries of a vector."""
-    return name.startswith(BLOBS) and not content.startswith(b"{")
+    if not name.startswith(BLOBS):
+        return False
+    try:
+        json.loads(content)
+    except ValueError:
+        return True
+    return False
 
 
 def manifest_edits(members: Members) -> Iterator[Edit]:

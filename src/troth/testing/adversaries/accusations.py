@@ -211,9 +211,8 @@ def repeating_sites(stage: Stage) -> list[Party[Any]]:
 class FalseAccusation(MemberAttack, ABC):
     """A member accuses another one of what it did not do, to have that one named."""
 
-    expected = Outcome.ATTRIBUTED
-    caught = "abort Fault"
-    named = ("aggregator 1",)
+    expected = Outcome.REFUSED
+    caught = "votes"
     wants = "the honest member is proven at fault"
     switch = argument("voters that repeat an accusation without looking")
     careless = RepeatingMember
