@@ -402,7 +402,7 @@ def test_random_histories_break_no_promise(world, account):
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=fresh or 12,
+            max_examples=fresh or 18,
             derandomize=not fresh,
             database=None,
             stateful_step_count=40,

@@ -234,21 +234,28 @@ def test_enough_equal_accusations_prove_a_fault(world, account):
     assert play.following.refuses("announce", "a1") == ("StudyOver", world.study)
 
 
-def test_accusations_of_other_faults_or_parties_do_not_add_up(world, account):
+def test_accusations_of_other_parties_do_not_add_up(world, account):
     play = world.reach("Opened")
     first, second = account("a1").address, account("a2").address
-    for name, fault, party in (
-        ("s1", TAG, first),
-        ("s2", TAG, first),
-        ("s3", TAG, second),
-        ("s4", OPENING, first),
-        ("s5", OPENING, first),
-        ("a1", ACCUSATION, second),
-        ("a2", TAG, first),
+    for name, party in (
+        ("s1", first),
+        ("s2", first),
+        ("s3", second),
+        ("s4", first),
+        ("a1", second),
     ):
-        play.do("accuse", name, (fault, party, NONE))
+        play.do("accuse", name, (TAG, party, NONE))
     assert end(play) == aborted(play, CONFLICT)
     assert play.progress.guilty == 0
+
+
+def test_accusations_of_one_party_add_up_whatever_the_fault(world, account):
+    play = world.reach("Opened")
+    first = account("a1").address
+    for name, fault in (("s1", TAG), ("s2", TAG), ("s3", OPENING), ("s4", ACCUSATION)):
+        play.do("accuse", name, (fault, first, NONE))
+    assert end(play) == aborted(play, FAULT, first)
+    assert play.progress.guilty == 0b01
 
 
 def test_a_site_proven_to_accuse_falsely_is_named_and_the_study_goes_on(world, account):

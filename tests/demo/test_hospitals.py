@@ -45,8 +45,12 @@ def test_what_was_meant_to_happen_happened(told):
         "sites": 5,
         "aggregators": 2,
         "mode": "A",
+        "noise_candidates": 4,
         "variant": "Pine64HmacSha256Aes128",
     }
+    drill = document["drill"]
+    assert (drill["reason"], drill["named"]) == ("Fault", drill["cheat"])
+    assert (drill["accusers"], drill["voters"]) == (6, 7)
     assert document["rounds"] == {"final": ROUNDS, "aborted": 0}
     rejected = [{"site": "fifth site", "round": 2, "reason": "norm_equality"}]
     assert document["reports"] == {"accepted": 5 * ROUNDS - 1, "rejected": rejected}
@@ -63,7 +67,8 @@ def test_what_was_meant_to_happen_happened(told):
 def test_the_model_was_tested_on_records_kept_from_training(told):
     _, document = told
     verdict = audit(Path(document["bundle"]))
-    training, evaluation, second = verdict.studies
+    training, drill, evaluation, second = verdict.studies
+    assert [abort.reason for abort in drill.aborts] == ["Fault"]
     found = document["evaluation"]
     assert found["study"] == "0x" + evaluation.study.hex()
     assert found["model"] == "0x" + training.model.hex() == "0x" + evaluation.evaluates.hex()
@@ -78,10 +83,8 @@ def test_the_model_was_tested_on_records_kept_from_training(told):
     right = found["public"]["malignant_found"] + found["public"]["benign_cleared"]
     assert right / 114 == document["accuracy"]["troth"]
     assert found["privacy"]["rho_spent"] == 0.1
-    spent = sorted(entry.settled for entry in verdict.lineages)
-    assert spent == [100_000_000] * 4 + [training.nano_rho_spent] * 5 or spent == (
-        [training.nano_rho_spent] * 5 + [100_000_000] * 4
-    )
+    charged = [100_000_000] * 4 + [training.nano_rho_spent] * 5 + [drill.nano_rho_spent] * 5
+    assert sorted(entry.settled for entry in verdict.lineages) == sorted(charged)
     assert second.rounds_final == 0
 
 
@@ -109,7 +112,8 @@ def test_nothing_secret_is_left_in_the_folder(told):
     _, document = told
     out = Path(document["bundle"]).parent
     states = list(out.glob("parties/*/*/state"))
-    assert len(states) == 7 + 6 + 2  # the study, its evaluation, the aggregators in the refused one
+    # The study, the drill, the evaluation, the aggregators in the refused one.
+    assert len(states) == 7 + 7 + 6 + 2
     sealed = [path for path in (out / "store").rglob("*") if is_sealed(path)]
     assert sealed == []
 
