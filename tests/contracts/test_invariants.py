@@ -64,8 +64,8 @@ ACTIONS = (
     "expire",
 )
 SEEN: Counter[str] = Counter()
-# The histories went deep enough to mean something when they met all of these. What they meet less often
-# (answers, accusations, defences, a study that is over) has tests of its own.
+# The histories went deep enough to mean something when they met all of these. What they meet less
+# often (answers, accusations, defences, a study that is over) has tests of its own.
 DEEP = (
     "Finalised",
     "RoundAborted",
