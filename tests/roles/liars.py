@@ -8,7 +8,6 @@ from troth.domain import canonical
 from troth.domain.hashing import digest
 from troth.ledger.address import ZERO
 from troth.ledger.bindings import rounds
-from troth.privacy.secagg.outputs import AggregateShare
 from troth.privacy.secagg.tags import challenge, tag
 from troth.roles.aggregator import Aggregator, AggregatorState
 from troth.roles.reporting import Report
@@ -16,10 +15,11 @@ from troth.roles.trainer import Trainer
 from troth.round.driver import Party
 from troth.round.mail import Outbox
 from troth.round.messages import OPENED_SHARES_FORMAT, OpenedShares
-from troth.round.publication import Publication, Sums, decode_publication
+from troth.round.publication import Publication, decode_publication
 from troth.round.published import kept_candidates
 from troth.round.transcript import PICK_LEVEL
 from troth.round.transitions import Fault, State
+from troth.testing.false_sums import shifted_sums
 
 SHIFT = 1000
 
@@ -93,13 +93,6 @@ class AllAccepting(Aggregator):
         return Outbox(state, posts=(rounds.judge(self.study.study_id, view.number, codes),))
 
 
-def shifted(sums: Sums) -> Sums:
-    """The same sums with the first coordinate moved."""
-    field, values = sums.share.field, sums.share.values
-    moved = field.add(values, one_coordinate(field, len(values)))
-    return Sums(AggregateShare(field, moved), sums.mask)
-
-
 def one_coordinate(field, length):
     return field.vector([SHIFT] + [0] * (length - 1))
 
@@ -123,7 +116,7 @@ class Bending(Aggregator):
 
     def _sums(self, state, view, inbox):
         sums, outputs = super()._sums(state, view, inbox)
-        return shifted(sums), outputs
+        return shifted_sums(self.study, sums, SHIFT), outputs
 
     def bend(self, state, honest):
         """What is missing between the tags and the shifted sum; an array of κ elements."""

@@ -9,6 +9,7 @@ from troth.privacy.secagg.outputs import AggregateShare
 from troth.privacy.secagg.tags import challenge, tag
 from troth.round.candidate import candidate
 from troth.round.faults import (
+    Examined,
     ProvenFault,
     examine,
     require_evidence,
@@ -271,10 +272,8 @@ def test_of_an_honest_round_no_tag_of_opened_noise_is_wrong(of_three):
         (seed,) = published.seeds[member]
         made = candidate(published.study, published.where, place, seed, published.heads)
         extended = made.sharing.extended
-        assert (
-            wrong_tags(published.study, published.rho_seed, examined.publications, place, extended)
-            == []
-        )
+        publications = examined.publications
+        assert wrong_tags(published.study, examined.rho, publications, place, extended) == []
 
 
 def opened_candidate(published, owner):
@@ -282,6 +281,10 @@ def opened_candidate(published, owner):
     (seed,) = published.seeds[owner]
     made = candidate(published.study, published.where, place, seed, published.heads)
     return place, made.sharing.extended
+
+
+def rho_of(published):
+    return published.study.challenge(published.rho_seed)
 
 
 def as_if_kept(published, member, place):
@@ -296,7 +299,7 @@ def test_an_owner_sees_whose_tag_of_its_own_report_is_wrong(of_three):
     place, extended = opened_candidate(published, OWNER)
     for liar in (1, 2):
         lied, publications = as_if_kept(published, liar, place)
-        assert wrong_tags(lied.study, lied.rho_seed, publications, place, extended) == [liar]
+        assert wrong_tags(lied.study, rho_of(lied), publications, place, extended) == [liar]
 
 
 def test_what_an_owner_shows_names_the_member_whose_tag_is_wrong(of_three):
@@ -307,7 +310,7 @@ def test_what_an_owner_shows_names_the_member_whose_tag_is_wrong(of_three):
     lied, publications = as_if_kept(published, LIAR, place)
     opened = {(place, LIAR): extended[study.share_of(place, LIAR)]}
     with pytest.raises(ProvenFault) as caught:
-        require_evidence(lied, publications, owner, liar, opened)
+        require_evidence(lied, Examined(rho_of(lied), publications, ()), owner, liar, opened)
     assert (caught.value.fault, caught.value.party) == (Fault.TAG, liar)
 
 
@@ -344,7 +347,7 @@ def test_evidence_that_shows_nothing_names_whoever_brings_it(of_three, name):
     lied, publications = as_if_kept(published, LIAR, place)
     opened = false_evidence(study, place, extended)[name]
     with pytest.raises(ProvenFault) as caught:
-        require_evidence(lied, publications, owner, accused, opened)
+        require_evidence(lied, Examined(rho_of(lied), publications, ()), owner, accused, opened)
     assert (caught.value.fault, caught.value.party) == (Fault.ACCUSATION, owner)
 
 
@@ -353,10 +356,10 @@ def test_a_true_share_against_an_honest_member_names_whoever_brings_it(of_three)
     study = published.study
     place, extended = opened_candidate(published, OWNER)
     owner, accused = study.committee[OWNER], study.committee[LIAR]
-    publications = examine(published).publications
+    examined = examine(published)
     opened = {(place, LIAR): extended[study.share_of(place, LIAR)]}
     with pytest.raises(ProvenFault) as caught:
-        require_evidence(published, publications, owner, accused, opened)
+        require_evidence(published, examined, owner, accused, opened)
     assert (caught.value.fault, caught.value.party) == (Fault.ACCUSATION, owner)
 
 

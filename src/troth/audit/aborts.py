@@ -29,7 +29,7 @@ from troth.round.messages import (
     decode_envelope,
     decode_opened_shares,
 )
-from troth.round.transcript import bits, share_commitment
+from troth.round.transcript import share_commitment
 from troth.round.transitions import Fault
 from troth.round.verdict import round_verify_key
 
@@ -106,7 +106,7 @@ def _told(lie: PartyLie) -> _Finding:
 
 def _sites(round_: RoundEvidence) -> tuple[str, ...]:
     view, study = round_.view, round_.study
-    accepted = [study.sites[place] for place in bits(view.accepted) if study.is_site(place)]
+    accepted = study.accepted_sites(view.accepted)
     said = view.accusations
     if view.aborted[0] == "Accused":
         disputing = [s for s in accepted if s in said and said[s].fault is Fault.OWN_TAG]
@@ -125,8 +125,7 @@ def _verdicts(
         yield _told(lie)
     if round_.view.aborted[0] == "Noise":
         for index, owner in enumerate(round_.study.committee):
-            first = round_.study.noise_place(index, 0)
-            places = range(first, first + round_.study.terms.privacy.noise_candidates)
+            places = round_.study.noise_places(index)
             if any(codes[place] for place in places):
                 yield _rejected(round_, owner, places, envelopes, files)
 
@@ -151,6 +150,7 @@ def _rejected(
             f"{owner} did not open its rejected noise: its report or a verifier share of it is "
             "false",
         )
+    key = round_verify_key(study, view)
     try:
         for place, seed in zip(places, view.defences[owner], strict=True):
             made = candidate(study, where, place, seed, view.heads_digest)
@@ -161,7 +161,7 @@ def _rejected(
                 place,
                 made,
                 heads=view.heads_digest,
-                verify_key=round_verify_key(study, view),
+                verify_key=key,
                 files=files,
             )
     except ProvenFault as fault:
@@ -179,9 +179,7 @@ def _denial(round_: RoundEvidence) -> Iterator[_Finding]:
     if owner is None:
         return
     index = study.committee.index(owner)
-    first = study.noise_place(index, 0)
-    places = range(first, first + study.terms.privacy.noise_candidates)
-    denied = [place for place in places if not view.opened[denier] >> place & 1]
+    denied = [place for place in study.noise_places(index) if not view.opened[denier] >> place & 1]
     if owner not in view.answers or all(
         round_.first_words[denier] >> place & 1 for place in denied
     ):

@@ -112,7 +112,7 @@ class _Judge:
             return OPEN, f"the evidence 0x{said.evidence.hex()} is not in this bundle"
         try:
             opened = decode_opened_shares(data, study, owner)
-            require_evidence(self.found, examined.publications, owner, said.party, opened)
+            require_evidence(self.found, examined, owner, said.party, opened)
         except DecodeError as problem:
             return FALSE, str(problem)
         except ProvenFault as fault:

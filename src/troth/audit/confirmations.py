@@ -7,7 +7,6 @@ what each accepted site said: in the last window with its attestation, or later 
 from dataclasses import dataclass
 
 from troth.audit.evidence import RoundEvidence
-from troth.round.transcript import bits
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Confirmations:
 def confirmations(round_: RoundEvidence) -> Confirmations:
     """What the voters of a final round said of it."""
     view, study = round_.view, round_.study
-    sites = [study.sites[place] for place in bits(view.accepted) if study.is_site(place)]
+    sites = study.accepted_sites(view.accepted)
     said: dict[str, list[str]] = {"right": [], "unchecked": [], "silent": [], "wrong": []}
     for site in sites:
         if view.tags_right.get(site) or view.reviews.get(site):

@@ -162,4 +162,4 @@ def listed_envelopes(study: Study, member: int, data: bytes) -> dict[int, bytes]
         found = decode_noise_list(data, study.terms.privacy.noise_candidates)
     except DecodeError:
         return {}
-    return dict(enumerate(found.envelopes, study.noise_place(member, 0)))
+    return dict(zip(study.noise_places(member), found.envelopes, strict=True))

@@ -48,7 +48,7 @@ def _digests(round_: RoundEvidence) -> dict[int, bytes]:
             raise round_.lie(
                 rounds.NoiseReported, member, "a list of noise envelopes", f"none ({problem})"
             ) from problem
-        digests.update(enumerate(listed.envelopes, study.noise_place(index, 0)))
+        digests.update(zip(study.noise_places(index), listed.envelopes, strict=True))
     return {place: digests[place] for place in bits(view.delivered)}
 
 

@@ -17,7 +17,6 @@ from troth.ledger.address import ZERO, Address
 from troth.ledger.bindings import rounds
 from troth.ledger.interface import Call
 from troth.privacy.secagg.outputs import OutputShare
-from troth.privacy.secagg.tags import challenge
 from troth.roles.following import Examine, publications, read_by_voters
 from troth.roles.noise import KeptNoise, noise_blobs, noise_reports
 from troth.roles.preconditions import require_reserved, require_settled
@@ -31,7 +30,7 @@ from troth.roles.verifying import (
     read_files,
     verify_shares,
 )
-from troth.roles.voting import vote
+from troth.roles.voting import has_spoken, vote
 from troth.round.faults import examine
 from troth.round.mail import Inbox, Outbox
 from troth.round.messages import (
@@ -281,7 +280,7 @@ class Aggregator:
         bound = sum_digest(self._where(view), self.account, view.accepted, sums.encode())
         if not bound == state.sums == view.sums[self.account]:
             raise OnceOnly(f"round {view.number}: a second sum")
-        rho = challenge(self.study.field, self.study.terms.model.dimension, seed)
+        rho = self.study.challenge(seed)
         masks = self._verified(state, view, inbox).masks
         blob = Publication(sums, tag_all(self.study, rho, outputs, masks)).encode()
         post = self._call(rounds.publish, view, digest(blob))
@@ -320,8 +319,8 @@ class Aggregator:
             if late or (members and len(view.reports) == view.enrolled.bit_count()):
                 return Outbox(state, posts=(self._call(rounds.close, view),))
         if view.state is State.OPENED:
-            sites = (view.accepted & (1 << len(self.study.sites)) - 1).bit_count()
-            if late or len(view.attestations) == sites + len(self.study.committee):
+            voters = (*self.study.accepted_sites(view.accepted), *self.study.committee)
+            if late or len(view.attestations) == len(voters):
                 return Outbox(state, posts=(self._call(rounds.finalise, view),))
         return Outbox(state)
 
@@ -373,16 +372,14 @@ class Aggregator:
         if view.state is State.OPEN:
             return self.account in view.noise_lists
         if view.state is State.OPENED:
-            voted = self.account in view.attestations and not view.accusations
-            return voted or self.account in view.accusations
+            return has_spoken(view, self.account)
         return self.account in view.posted
 
     def _was_rejected(self, view: RoundView) -> bool:
         """Whether the round ended because some of this member's noise was rejected."""
         codes = next(iter(view.verdicts.values()), b"")
-        first = self.study.noise_place(self.index, 0)
-        own = codes[first : first + self.study.terms.privacy.noise_candidates]
-        return view.aborted == ("Noise", ZERO) and any(own)
+        places = self.study.noise_places(self.index)
+        return view.aborted == ("Noise", ZERO) and any(codes[places.start : places.stop])
 
     def _confirm(
         self,

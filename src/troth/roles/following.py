@@ -125,10 +125,10 @@ def _look_at(
     study: Study, inbox: Inbox, followed: Followed, accuser: Address, accusation: Accusation
 ) -> None:
     (data,) = inbox.take([Wanted(accusation.evidence, study.opened_shares_limit, keep=True)])
-    publications = followed.examined.publications
+    published, examined = followed.published, followed.examined
     try:
         opened = decode_opened_shares(data or b"", study, accuser)
-        require_evidence(followed.published, publications, accuser, accusation.party, opened)
+        require_evidence(published, examined, accuser, accusation.party, opened)
     except DecodeError:
         return
     except ProvenFault as found:

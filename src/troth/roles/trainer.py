@@ -21,7 +21,7 @@ from troth.ledger.bindings import rounds
 from troth.roles.following import Examine, current_model, publications
 from troth.roles.preconditions import require_reserved, within_promise
 from troth.roles.reporting import NO_REPORT, KeptReport, Report, round_keys, seal_report
-from troth.roles.voting import vote
+from troth.roles.voting import has_spoken, vote
 from troth.round.faults import examine, wrong_tags
 from troth.round.mail import Inbox, Outbox, Wanted
 from troth.round.publication import decode_publication
@@ -109,11 +109,8 @@ class Trainer:
         return open_to_us and within_promise(self.study, inbox.view, self.place)
 
     def _may_vote(self, view: RoundView, inbox: Inbox) -> bool:
-        """An accepted site votes once; while others accuse, it looks again at what it attested."""
         accepted = bool(view.accepted >> self.place & 1)
-        done = self.account in view.attestations and not view.accusations
-        done = done or self.account in view.accusations
-        return accepted and not done and inbox.now <= view.deadline
+        return accepted and not has_spoken(view, self.account) and inbox.now <= view.deadline
 
     def _report(self, state: TrainerState, view: RoundView, inbox: Inbox) -> Outbox[TrainerState]:
         require_reserved(self.study, view)
@@ -218,4 +215,4 @@ class Trainer:
         found = [decode_publication(self.study, view.accepted, blob or b"") for blob in blobs]
         seed = rho_seed(self.study, view, round_verify_key(self.study, view))
         place, extended = own
-        return not wrong_tags(self.study, seed, found, place, extended)
+        return not wrong_tags(self.study, self.study.challenge(seed), found, place, extended)

@@ -64,8 +64,8 @@ def envelope_digests(study: Study, view: RoundView, inbox: Inbox) -> list[tuple[
             listed = decode_noise_list(data or b"", candidates)
         except DecodeError:
             continue
-        first = study.noise_place(study.committee.index(member), 0)
-        digests.extend(enumerate(listed.envelopes, first))
+        places = study.noise_places(study.committee.index(member))
+        digests.extend(zip(places, listed.envelopes, strict=True))
     return digests
 
 

@@ -32,6 +32,12 @@ class Ballot:
     posts: tuple[Call[Any], ...] = ()
 
 
+def has_spoken(view: RoundView, account: Address) -> bool:
+    """Whether a voter has said its last word: while others accuse, it looks at its own again."""
+    attested = account in view.attestations and not view.accusations
+    return attested or account in view.accusations
+
+
 def vote(
     study: Study,
     view: RoundView,
@@ -63,8 +69,8 @@ def vote(
     report = own()
     if report is not None:
         place, extended = report
-        rho_seed, publications = followed.published.rho_seed, followed.examined.publications
-        wrong = wrong_tags(study, rho_seed, publications, place, extended)
+        examined = followed.examined
+        wrong = wrong_tags(study, examined.rho, examined.publications, place, extended)
         # Nobody accuses itself: the share that it holds of its own noise must not be shown.
         others = [member for member in wrong if study.committee[member] != account]
         if others:

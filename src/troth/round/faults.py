@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from troth.errors import DecodeError, ReportRejected, RoundError
 from troth.ledger.address import Address
 from troth.privacy.secagg.field import Elements
-from troth.privacy.secagg.tags import challenge, tag, weighted
+from troth.privacy.secagg.tags import tag, weighted
 from troth.round.candidate import Candidate, candidate
 from troth.round.messages import Envelope, VerifierFile
 from troth.round.publication import Publication, decode_publication
@@ -44,6 +44,8 @@ class ProvenFault(RoundError):  # noqa: N818 - named for what is found
 class Examined:
     """What a round without a fault came to."""
 
+    rho: Elements
+    """The challenge under every tag, shape (κ, d)."""
     publications: tuple[Publication, ...]
     """In committee order."""
     opened: tuple[NDArray[np.int64], ...]
@@ -56,9 +58,7 @@ def examine(published: PublishedRound) -> Examined:
     Raises:
         ProvenFault: the first member, in a fixed order of checks, whose word is false.
     """
-    rho = challenge(
-        published.study.field, published.study.terms.model.dimension, published.rho_seed
-    )
+    rho = published.study.challenge(published.rho_seed)
     publications = tuple(
         _publication(published, rho, member) for member in range(len(published.study.committee))
     )
@@ -71,7 +71,8 @@ def examine(published: PublishedRound) -> Examined:
         _verifier_shares(published, place, made)
     for place, made in candidates.items():
         _tags(published, rho, publications, place, made)
-    return Examined(publications, tuple(made.vector for made in candidates.values()))
+    opened = tuple(made.vector for made in candidates.values())
+    return Examined(rho, publications, opened)
 
 
 def _publication(published: PublishedRound, rho: Elements, member: int) -> Publication:
@@ -203,7 +204,7 @@ def tag_follows(
 
 def require_evidence(
     published: PublishedRound,
-    publications: Sequence[Publication],
+    examined: Examined,
     owner: Address,
     accused: Address,
     opened: Mapping[tuple[int, int], bytes],
@@ -212,7 +213,7 @@ def require_evidence(
 
     Args:
         published: the round, in which `examine` found no fault.
-        publications: every member's.
+        examined: what it came to.
         owner: who accuses.
         accused: whom.
         opened: the shares that the owner shows, by place and index of the holder.
@@ -221,7 +222,6 @@ def require_evidence(
         ProvenFault: always: `Fault.TAG` by the accused, or `Fault.ACCUSATION` by the owner.
     """
     study = published.study
-    rho = challenge(study.field, study.terms.model.dimension, published.rho_seed)
     for (place, member), extended in opened.items():
         if study.committee[member] != accused or not published.accepted >> place & 1:
             continue
@@ -230,7 +230,9 @@ def require_evidence(
         if commitment != published.envelopes[place].commitments[share]:
             continue
         try:
-            right = tag_follows(study, rho, publications[member], place, share, extended)
+            right = tag_follows(
+                study, examined.rho, examined.publications[member], place, share, extended
+            )
         except DecodeError:
             continue
         if not right:
@@ -240,7 +242,7 @@ def require_evidence(
 
 def wrong_tags(
     study: Study,
-    rho_seed: bytes,
+    rho: Elements,
     publications: Sequence[Publication],
     place: int,
     extended: Sequence[bytes],
@@ -249,12 +251,11 @@ def wrong_tags(
 
     Args:
         study: the study.
-        rho_seed: of the round's challenge.
+        rho: the round's challenge.
         publications: every member's.
         place: one's own.
         extended: one's own extended shares, by share number.
     """
-    rho = challenge(study.field, study.terms.model.dimension, rho_seed)
     wrong = []
     for member, publication in enumerate(publications):
         share = study.share_of(place, member)

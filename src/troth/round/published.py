@@ -47,10 +47,8 @@ class PublishedRound:
 
     def opened_places(self, member: int) -> list[int]:
         """The places of a member's candidates that are opened."""
-        candidates = range(self.study.terms.privacy.noise_candidates)
-        places = (self.study.noise_place(member, number) for number in candidates)
         kept = self.study.noise_place(member, self.kept[member])
-        return [place for place in places if place != kept]
+        return [place for place in self.study.noise_places(member) if place != kept]
 
 
 def everybody(study: Study) -> int:

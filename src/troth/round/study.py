@@ -9,10 +9,10 @@ from functools import cached_property
 from troth.domain.terms import Terms
 from troth.learning.model import Model
 from troth.ledger.address import Address
-from troth.privacy.secagg.field import Field
+from troth.privacy.secagg.field import Elements, Field
 from troth.privacy.secagg.pine import Pine
-from troth.privacy.secagg.tags import coordinates
-from troth.round.transcript import Reporter, RoundId
+from troth.privacy.secagg.tags import challenge, coordinates
+from troth.round.transcript import Reporter, RoundId, bits
 from troth.storage.seal import sealed_size
 
 
@@ -54,6 +54,19 @@ class Study:
     def noise_place(self, member: int, candidate: int) -> int:
         """Place of one member's noise candidate."""
         return len(self.sites) + member * self.terms.privacy.noise_candidates + candidate
+
+    def noise_places(self, member: int) -> range:
+        """Places of one member's noise candidates."""
+        first = self.noise_place(member, 0)
+        return range(first, first + self.terms.privacy.noise_candidates)
+
+    def accepted_sites(self, accepted: int) -> list[Address]:
+        """The sites in an accepted set, in terms order."""
+        return [self.sites[place] for place in bits(accepted) if self.is_site(place)]
+
+    def challenge(self, seed: bytes) -> Elements:
+        """ρ of a round, shape (κ, d), from its seed."""
+        return challenge(self.field, self.terms.model.dimension, seed)
 
     def weight(self, place: int) -> int:
         """Public weight of the report at a place; noise has weight 1."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from troth.domain.terms import Terms
 from troth.learning.model import Model
-from troth.privacy.secagg.outputs import AggregateShare, OutputShare
+from troth.privacy.secagg.outputs import OutputShare
 from troth.roles.aggregator import Aggregator, AggregatorState
 from troth.roles.following import Examine
 from troth.roles.trainer import Trainer
@@ -27,10 +27,10 @@ from troth.scenarios import result
 from troth.scenarios.consortium import Dataset, RandomBytes
 from troth.scenarios.hospital_records import DIMENSION, HospitalData, StudyParameters
 from troth.scenarios.hospital_study import Cast, hospital_terms
+from troth.testing.false_sums import shifted_sums
 
 NAME = "drill on made-up records"
 PURPOSE = "See that an aggregator which changes a sum is found and named before it matters"
-COORDINATE = 0
 CHEAT = 1
 """Which aggregator is told to cheat."""
 
@@ -42,10 +42,7 @@ class Cheat(Aggregator):
         self, state: AggregatorState, view: RoundView, inbox: Inbox
     ) -> tuple[Sums, Mapping[int, OutputShare]]:
         sums, outputs = super()._sums(state, view, inbox)
-        field, values = self.study.field, sums.share.values
-        shift = field.zeros(len(values))
-        shift[COORDINATE] = self.study.terms.privacy.clip
-        return Sums(AggregateShare(field, field.add(values, shift)), sums.mask), outputs
+        return shifted_sums(self.study, sums, self.study.terms.privacy.clip), outputs
 
 
 def drill_terms(

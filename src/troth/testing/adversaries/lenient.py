@@ -173,7 +173,7 @@ def believed(published: PublishedRound) -> Examined:
         for member, seeds in enumerate(published.seeds)
         for place, seed in zip(published.opened_places(member), seeds, strict=True)
     )
-    return Examined(publications, opened)
+    return Examined(study.challenge(published.rho_seed), publications, opened)
 
 
 def blind_to(fault: Fault) -> Examine:

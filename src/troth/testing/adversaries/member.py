@@ -78,6 +78,8 @@ class MemberAttack(Attack, ABC):
     """The honest members without the defence."""
     overlooked: ClassVar[Fault] = Fault.NONE
     """What all voters overlook without the defence."""
+    unlooking: ClassVar[int | None] = None
+    """Place of a site that does not look at its own tags without the defence."""
     offline: ClassVar[tuple[int, ...]] = ()
     """Places of sites that go away once they have reported."""
     returning: ClassVar[bool] = False
@@ -112,7 +114,10 @@ class MemberAttack(Attack, ABC):
     def sites(self, stage: Stage, *, defended: bool) -> list[Party[Any]]:
         """The sites; without the defence, with other checks."""
         same = defended or self.overlooked is Fault.NONE
-        return list(stage.sites) if same else sites_with(stage, self.checks())
+        sites = list(stage.sites) if same else sites_with(stage, self.checks())
+        if self.unlooking is not None and not defended:
+            sites[self.unlooking] = without_looking(stage, self.unlooking)
+        return sites
 
     def honest(self, stage: Stage, *, defended: bool) -> list[Party[Any]]:
         """The honest members; without the defence, careless ones."""

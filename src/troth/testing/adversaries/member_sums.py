@@ -12,7 +12,7 @@ from troth.domain.hashing import digest
 from troth.ledger.bindings import rounds
 from troth.privacy.secagg.field import Elements
 from troth.privacy.secagg.outputs import OutputShare
-from troth.privacy.secagg.tags import challenge, tag, weighted
+from troth.privacy.secagg.tags import tag, weighted
 from troth.roles.aggregator import Aggregator, AggregatorState
 from troth.roles.following import Examine
 from troth.round.driver import Party
@@ -45,19 +45,12 @@ from troth.testing.adversaries.observing import NOWHERE
 from troth.testing.adversaries.site_proofs import FAR_TOO_LONG
 from troth.testing.adversaries.stage import NOISE_RANGE, Stage, published_sum
 from troth.testing.adversaries.stores import Diverting, ServedBy, UncheckedBlobs, plant
+from troth.testing.false_sums import shifted_sums
 from troth.testing.forgers import shard_over_norm
 
 SITE = 1
 """Place of the site that a lie is about."""
 SHIFT = 10_000
-
-
-def shifted(study: Study, sums: Sums) -> Sums:
-    """The same sums with the first coordinate shifted."""
-    shift = study.field.zeros(study.site_pine.dimension)
-    shift[0] = SHIFT
-    share = study.site_pine.agg_update(sums.share, OutputShare(study.field, shift))
-    return replace(sums, share=share)
 
 
 def missing_tag(study: Study, publication: Publication, rho: Elements) -> Elements:
@@ -90,7 +83,7 @@ class Shifting(Unrepentant):
         self, state: AggregatorState, view: RoundView, inbox: Inbox
     ) -> tuple[Sums, Mapping[int, OutputShare]]:
         sums, outputs = super()._sums(state, view, inbox)
-        return shifted(self.study, sums), outputs
+        return shifted_sums(self.study, sums, SHIFT), outputs
 
 
 class Republishing(Unrepentant):
@@ -104,8 +97,7 @@ class Republishing(Unrepentant):
         outbox = super()._publish(state, view, inbox)
         (blob,) = outbox.puts
         true = decode_publication(self.study, view.accepted, blob)
-        dimension = self.study.terms.model.dimension
-        rho = challenge(self.study.field, dimension, outbox.state.challenge)
+        rho = self.study.challenge(outbox.state.challenge)
         return publishing(self.study, view, outbox, self.changed(true, rho).encode())
 
 
@@ -218,7 +210,7 @@ class Conspiracy(MemberAttack, ABC):
     def _true_sum(self, stage: Stage, view: StudyView) -> Any:
         def true(published: Any) -> Examined:
             honest = tuple(Publication(role.honest, {}) for role in self.roles)
-            return Examined(honest, believed(published).opened)
+            return replace(believed(published), publications=honest)
 
         return published_sum(stage, view, true)
 
@@ -231,15 +223,9 @@ class LeftOut(Conspiracy):
     caught = "abort Accused"
     wants = "a report of the accepted set is not in the final sum"
     switch = argument("a site that does not look at its own tags")
+    unlooking = SITE
     setting = Setting(vectors={SITE: (1000, 0, 0, 0)})
     weight = -1
-
-    def sites(self, stage: Stage, *, defended: bool) -> list[Party[Any]]:
-        """The site looks, or not."""
-        sites = super().sites(stage, defended=defended)
-        if not defended:
-            sites[SITE] = without_looking(stage, SITE)
-        return sites
 
 
 class RejectedIncluded(Conspiracy):
@@ -305,7 +291,7 @@ class ChangingMind(Republishing):
 
     def changed(self, publication: Publication, rho: Elements) -> Publication:
         """Shifted; what the tags then lack is taken from the sum of masks."""
-        sums = shifted(self.study, publication.sums)
+        sums = shifted_sums(self.study, publication.sums, SHIFT)
         lack = missing_tag(self.study, replace(publication, sums=sums), rho)
         mask = self.study.field.sub(sums.mask, lack)
         return replace(publication, sums=replace(sums, mask=mask))

@@ -46,13 +46,7 @@ class BentSiteTag(BentTag):
     expected = Outcome.DETECTED
     caught = "abort Accused"
     switch = argument("a site that does not look at its own tags")
-
-    def sites(self, stage: Stage, *, defended: bool) -> list[Party[Any]]:
-        """The site looks, or not."""
-        sites = super().sites(stage, defended=defended)
-        if not defended:
-            sites[SITE] = without_looking(stage, SITE)
-        return sites
+    unlooking = SITE
 
 
 class BentColludingTag(BentTag):
@@ -102,15 +96,9 @@ class BentTagSeenLater(BentTag):
     expected = Outcome.DETECTED
     caught = "review"
     switch = argument("a site that does not look back at rounds that it did not confirm")
+    unlooking = SITE
     offline = (SITE,)
     returning = True
-
-    def sites(self, stage: Stage, *, defended: bool) -> list[Party[Any]]:
-        """The site looks back, or not."""
-        sites = super().sites(stage, defended=defended)
-        if not defended:
-            sites[SITE] = without_looking(stage, SITE)
-        return sites
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether the model is final and the site does not say that it is false."""
