@@ -1,9 +1,10 @@
-// Compiles the contracts and writes one artefact per deployable contract.
+// Compiles the contracts and writes one artefact per contract, and per library that they call.
 //
 //   node build.mjs            compile ./**/*.sol into ../src/troth/ledger/artifacts
 //   node build.mjs --check    compile in memory; exit 1 and name what differs from those files
 //   --sources DIR --out DIR   the same for another set of contracts (those of tests)
-//   --only NAME,NAME          only NAME.sol and what it imports; other artefacts are left alone
+//   --only NAME,NAME          only NAME.sol and the libraries that it calls; other artefacts are
+//                             left alone
 //
 // Exit codes: 0 done, 1 does not compile or differs, 2 wrong use.
 import {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.35;
 
 import {IStudyRegistry} from "../study/IStudyRegistry.sol";
+import {Modes} from "../study/Modes.sol";
 import {Bits} from "./Bits.sol";
 
 /// @title What the rounds of one study need of its terms, packed, and how far the study is
@@ -11,8 +12,12 @@ struct Plan {
     uint32 finals;
     uint32 aborts;
     uint32 rounds;
-    uint32 maxAborts;
     uint8 members;
+    /// @dev Every share is held by all members but one (modes B3 and B4).
+    bool replicated;
+    /// @dev Members that a round cannot go on without: all, or in mode B4 three.
+    uint8 least;
+    uint8 honest;
     uint8 candidates;
     uint8 sites;
     uint8 minSites;
@@ -22,13 +27,14 @@ struct Plan {
     bool everySite;
     /// @dev Members proven at fault, in committee order.
     uint8 guilty;
+    uint32 maxAborts;
     /// @dev Aborts that named nobody, or a pair, since the last resumption.
     uint32 unattributed;
     uint32 resumptions;
     /// @dev Sites that have no accusation left, in terms order.
     uint64 spent;
     /// @dev Seconds, by the state that waits: windows[state - 1], from Announcing to Opened.
-    uint32[17] windows;
+    uint32[18] windows;
     address[5] committee;
     uint32[64] weights;
     /// @dev Accusations that each site has used since it was last given them back.
@@ -43,10 +49,15 @@ library Plans {
         return plan.members != 0;
     }
 
-    function load(Plan storage plan, IStudyRegistry.OnChainTerms memory terms) internal {
+    /// @notice Copies the terms. External, unlike the rest: reading all of them takes much code, once.
+    function load(Plan storage plan, IStudyRegistry studies, bytes32 studyId) external {
+        IStudyRegistry.OnChainTerms memory terms = studies.termsOf(studyId);
         plan.rounds = terms.rounds;
         plan.maxAborts = terms.maxAborts;
         plan.members = uint8(terms.committee.length);
+        plan.replicated = terms.mode != Modes.A;
+        plan.least = terms.mode == Modes.B4 ? plan.members - 1 : plan.members;
+        plan.honest = terms.honest;
         plan.candidates = terms.noiseCandidates;
         plan.sites = uint8(terms.sites.length);
         plan.minSites = uint8(terms.minSites);
@@ -72,6 +83,7 @@ library Plans {
             w.confirm, // Published
             w.reveal, // Held
             w.openNoise, // Picked
+            w.openNoise, // Seeded
             w.attest // Opened
         ];
         for (uint256 j = 0; j < terms.committee.length; ++j) {
@@ -88,9 +100,15 @@ library Plans {
     }
 
     /// @notice Whether no further round may be announced, ever: all rounds are final, too many were
-    /// aborted, or the committee has a member that was proven at fault.
+    /// aborted, or too few members are left that were not proven at fault.
     function isOver(Plan storage plan) internal view returns (bool) {
-        return plan.finals >= plan.rounds || plan.aborts > plan.maxAborts || plan.guilty != 0;
+        return plan.finals >= plan.rounds || plan.aborts > plan.maxAborts
+            || Bits.count(innocent(plan)) < plan.least;
+    }
+
+    /// @notice The members that may take part in a round.
+    function innocent(Plan storage plan) internal view returns (uint8) {
+        return allMembers(plan) & ~plan.guilty;
     }
 
     /// @notice Whether no further round may be announced until the consortium votes to resume.
@@ -125,6 +143,17 @@ library Plans {
         return 0;
     }
 
+    /// @notice The lowest two members of a bitmap that is not empty; zero where there is no second.
+    function firstTwo(Plan storage plan, uint256 bitmap)
+        internal
+        view
+        returns (address one, address two)
+    {
+        one = plan.committee[Bits.lowest(bitmap)];
+        bitmap &= bitmap - 1;
+        if (bitmap != 0) two = plan.committee[Bits.lowest(bitmap)];
+    }
+
     /// @notice The committee's bitmap with every member in it.
     function allMembers(Plan storage plan) internal view returns (uint8) {
         return uint8((1 << plan.members) - 1);
@@ -137,8 +166,23 @@ library Plans {
 
     /// @notice The bits of every member's noise candidates.
     function noiseBits(Plan storage plan) internal view returns (uint128) {
-        uint256 count = uint256(plan.members) * plan.candidates;
-        return uint128(((1 << count) - 1) << plan.sites);
+        return noiseOf(plan, allMembers(plan));
+    }
+
+    /// @notice The bits of these members' noise candidates.
+    function noiseOf(Plan storage plan, uint256 members) internal view returns (uint128 bitmap) {
+        uint256 candidates = plan.candidates;
+        uint256 block_ = ((1 << candidates) - 1) << plan.sites;
+        for (; members != 0; members >>= 1) {
+            if (members & 1 == 1) bitmap |= uint128(block_);
+            block_ <<= candidates;
+        }
+    }
+
+    /// @notice `among` without the noise of every member whose candidates are not all in it: they are
+    /// accepted or rejected together, or one could hide behind those that are left out.
+    function grouped(Plan storage plan, uint128 among) internal view returns (uint128) {
+        return among & ~noiseOf(plan, owners(plan, noiseBits(plan) & ~among));
     }
 
     /// @notice The members that own one of the noise candidates in a bitmap of places.

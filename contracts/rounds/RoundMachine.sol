@@ -9,58 +9,17 @@ import {Signed} from "../Signed.sol";
 import {IStudyRegistry} from "../study/IStudyRegistry.sol";
 import {Bits} from "./Bits.sol";
 import {IRounds} from "./IRounds.sol";
+import {Live} from "./Live.sol";
 import {Plan, Plans} from "./Plan.sol";
+import {Record} from "./Record.sol";
 
 /// @title How a round moves: its storage, entering a step, posting, advancing, aborting, expiring
 /// @dev The steps themselves are in Rounds; a further step is a further function there and a further
 /// state. Trap: `Moved` is the last event of the transaction that moves a round, after whatever the
 /// privacy ledger says about it.
 abstract contract RoundMachine is IRounds, Signed {
+    using Live for Plan;
     using Plans for Plan;
-
-    struct Record {
-        State state;
-        uint64 deadline;
-        /// @dev Members that have done what the present state waits for.
-        uint8 posted;
-        /// @dev Contested: owners of denied noise. Aborted: owners of rejected noise. Else empty.
-        uint8 owing;
-        /// @dev A verdict says something else than an earlier one.
-        bool differs;
-        /// @dev See Service: who complains of whose blob.
-        uint40 complaints;
-        uint64 enrolled;
-        uint128 present;
-        uint128 delivered;
-        uint128 accepted;
-        /// @dev N: members and accepted sites.
-        uint8 voters;
-        /// @dev Sites whose word about their own tags is final.
-        uint64 checked;
-        /// @dev Voters (see Ballots for their order) that attested or accused; that accused.
-        uint72 voted;
-        uint72 accusers;
-        /// @dev Accepted sites that say that their own tags are wrong.
-        uint64 disputing;
-        /// @dev See Denials: who could not open whose noise.
-        uint256 denials;
-        bytes32 headsDigest;
-        bytes32 transcript;
-        /// @dev keccak256 of the codes that the first member posted.
-        bytes32 verdict;
-        /// @dev The digest that reached the threshold. Trap: voters may take their votes back.
-        bytes32 modelDigest;
-        /// @dev Of whom enough voters say the same fault.
-        address faulty;
-        /// @dev The key chain's last value that is known: the head, then what was revealed.
-        bytes32[5] keyHeads;
-        bytes32[5] hpkeKeyDigests;
-        /// @dev One slot per site, then one per member for its list of noise envelopes.
-        mapping(uint256 reporter => bytes32) digests;
-        mapping(uint256 voter => bytes32 modelDigest) attestations;
-        mapping(bytes32 modelDigest => uint8) votesFor;
-        mapping(address party => uint8) accusations;
-    }
 
     IConsortium public immutable consortium;
     IStudyRegistry public immutable studies;
@@ -85,11 +44,15 @@ abstract contract RoundMachine is IRounds, Signed {
             _abort(plan, record, studyId, round, Reason.NotOpened);
             return;
         }
-        address missing = _firstMissing(plan, record.posted);
-        if (state == State.Announcing && (!studies.isActive(studyId) || !_aggregates(missing))) {
+        uint256 missing = record.live & ~record.posted;
+        address first = plan.committee[Bits.lowest(missing)];
+        if (state == State.Announcing && (!studies.isActive(studyId) || !_aggregates(first))) {
             _abort(plan, record, studyId, round, Reason.Revoked);
+        } else if (plan.drop(record, studyId, round, missing, Reason.Withheld)) {
+            if (_provesGuilt(Reason.Withheld, state)) plan.guilty |= uint8(missing);
+            _complete(plan, record, studyId, round);
         } else {
-            _abort(plan, record, studyId, round, Reason.Withheld, missing, address(0));
+            _abort(plan, record, studyId, round, Reason.Withheld, first, address(0));
         }
     }
 
@@ -132,6 +95,8 @@ abstract contract RoundMachine is IRounds, Signed {
             present: record.present,
             delivered: record.delivered,
             accepted: record.accepted,
+            live: record.live,
+            recovered: record.recovered,
             modelDigest: record.state == State.Final ? record.modelDigest : bytes32(0)
         });
     }
@@ -145,7 +110,13 @@ abstract contract RoundMachine is IRounds, Signed {
         return _records[studyId][round].state == other ? other : one;
     }
 
-    /// @dev The caller, a committee member, does what `state` waits for, in time and once.
+    /// @dev Every live member has done what the round's state waits for, or nobody is left who has not:
+    /// what the table says of the row.
+    function _complete(Plan storage plan, Record storage record, bytes32 studyId, uint32 round)
+        internal
+        virtual;
+
+    /// @dev The caller, a live member, does what `state` waits for, in time and once.
     /// `j` is its place in the committee; `last` says that nobody is missing now.
     function _post(bytes32 studyId, uint32 round, State state)
         internal
@@ -153,21 +124,19 @@ abstract contract RoundMachine is IRounds, Signed {
     {
         (plan, record) = _enterInTime(studyId, round, state);
         j = _requireCommittee(plan, studyId);
-        last = _markPosted(plan, record, studyId, round, j);
+        _requireLive(record, studyId, round, j);
+        last = _markPosted(record, studyId, round, j);
     }
 
-    function _markPosted(
-        Plan storage plan,
-        Record storage record,
-        bytes32 studyId,
-        uint32 round,
-        uint256 j
-    ) internal returns (bool last) {
+    function _markPosted(Record storage record, bytes32 studyId, uint32 round, uint256 j)
+        internal
+        returns (bool last)
+    {
         uint8 before = record.posted;
         uint8 posted = before | uint8(1 << j);
         if (posted == before) revert AlreadyPosted(studyId, round, msg.sender);
         record.posted = posted;
-        return posted == plan.allMembers();
+        return record.live & ~posted == 0;
     }
 
     /// @dev To the state that comes next in the table.
@@ -287,9 +256,11 @@ abstract contract RoundMachine is IRounds, Signed {
         return number - 1;
     }
 
-    /// @dev The first member in committee order that is not in `posted`.
-    function _firstMissing(Plan storage plan, uint256 posted) internal view returns (address) {
-        return plan.committee[Bits.lowest(~posted)];
+    function _requireLive(Record storage record, bytes32 studyId, uint32 round, uint256 j)
+        internal
+        view
+    {
+        if ((record.live >> j) & 1 == 0) revert NotLive(studyId, round, msg.sender);
     }
 
     function _requireAggregator(address account) internal view {
@@ -320,6 +291,6 @@ abstract contract RoundMachine is IRounds, Signed {
     /// @dev Once the pick is fixed, or known, silence costs what proven fraud costs: it could be
     /// nothing but the way out of a bad pick.
     function _provesGuilt(Reason reason, State state) internal pure returns (bool) {
-        return reason == Reason.Fault || state == State.Held || state == State.Picked;
+        return reason == Reason.Fault || (reason == Reason.Withheld && state >= State.Held);
     }
 }

@@ -5,10 +5,14 @@ import {Calldata} from "../Calldata.sol";
 import {Roles} from "../consortium/Roles.sol";
 import {Ballots} from "./Ballots.sol";
 import {Bits} from "./Bits.sol";
+import {Completion} from "./Completion.sol";
 import {Denials} from "./Denials.sol";
 import {Digests} from "./Digests.sol";
 import {IRounds} from "./IRounds.sol";
+import {Live} from "./Live.sol";
 import {Plan, Plans} from "./Plan.sol";
+import {Record} from "./Record.sol";
+import {Replication} from "./Replication.sol";
 import {Resumption} from "./Resumption.sol";
 import {RoundMachine} from "./RoundMachine.sol";
 import {Seeds} from "./Seeds.sol";
@@ -16,9 +20,11 @@ import {Service} from "./Service.sol";
 import {Verdicts} from "./Verdicts.sol";
 
 /// @title The steps of a round, in the protocol's order
-/// @dev Each step enters by its state, checks what it was given, and moves the round when it was the
-/// last one waited for.
-contract Rounds is Ballots, Resumption {
+/// @dev Each step enters by its state, checks what it was given, and when it was the last one waited for
+/// goes on in Completion.
+/// Trap: calldata is checked here, not in libraries: `msg.data` there is what they were called with.
+contract Rounds is Completion, Resumption {
+    using Live for Plan;
     using Plans for Plan;
 
     constructor(address consortium_, address studies_, address privacy_)
@@ -37,20 +43,22 @@ contract Rounds is Ballots, Resumption {
             _requireInTime(record);
         }
         if (!studies.isActive(studyId)) revert StudyNotActive(studyId);
-        if (!plan.isLoaded()) plan.load(studies.termsOf(studyId));
+        if (!plan.isLoaded()) plan.load(studies, studyId);
         if (plan.isOver()) revert StudyOver(studyId);
         if (plan.isPaused()) revert StudyPaused(studyId);
         uint256 j = _requireCommittee(plan, studyId);
+        if (first) record.live = plan.innocent();
+        _requireLive(record, studyId, round, j);
         _requireAggregator(msg.sender);
         if (keyHead == 0 || hpkeKeyDigest == 0) revert ZeroDigest();
         record.keyHeads[j] = keyHead;
         record.hpkeKeyDigests[j] = hpkeKeyDigest;
         emit HeadPosted(studyId, round, msg.sender, keyHead, hpkeKeyDigest);
-        if (first) _advance(plan, record, studyId, round, State.Announcing);
-        if (_markPosted(plan, record, studyId, round, j)) {
-            _fixHeads(plan, record, studyId, round);
-            _advance(plan, record, studyId, round, State.Announced);
+        if (first) {
+            plan.exclude(studyId, round);
+            _advance(plan, record, studyId, round, State.Announcing);
         }
+        if (_markPosted(record, studyId, round, j)) _complete(plan, record, studyId, round);
     }
 
     /// @inheritdoc IRounds
@@ -58,8 +66,8 @@ contract Rounds is Ballots, Resumption {
         (Plan storage plan, Record storage record) =
             _enterInTime(studyId, round, State.Announced);
         if (!studies.isActive(studyId)) revert StudyNotActive(studyId);
-        for (uint256 j = 0; j < plan.members; ++j) {
-            _requireAggregator(plan.committee[j]);
+        for (uint256 live = record.live; live != 0; live &= live - 1) {
+            _requireAggregator(plan.committee[Bits.lowest(live)]);
         }
         uint256 enrolled = studies.enrolledSites(studyId) & ~uint256(plan.spent);
         if (!plan.meetsQuorum(enrolled)) revert QuorumUnreachable(studyId, round);
@@ -88,6 +96,7 @@ contract Rounds is Ballots, Resumption {
     function reportNoise(bytes32 studyId, uint32 round, bytes32 digest) external signed {
         (Plan storage plan, Record storage record) = _enterInTime(studyId, round, State.Open);
         uint256 j = _requireCommittee(plan, studyId);
+        _requireLive(record, studyId, round, j);
         _requireAggregator(msg.sender);
         _keepDigest(record, studyId, round, plan.sites + j, digest);
         emit NoiseReported(studyId, round, msg.sender, digest);
@@ -98,21 +107,21 @@ contract Rounds is Ballots, Resumption {
         (Plan storage plan, Record storage record) = _enter(studyId, round, State.Open);
         (bytes32[] memory reports, uint256 present) = _digestsFrom(record, 0, plan.sites);
         (bytes32[] memory lists, uint256 noisy) = _digestsFrom(record, plan.sites, plan.members);
-        bool noiseIn = noisy == plan.allMembers();
-        if (!(noiseIn && present == record.enrolled) && !_isLate(record)) {
+        uint256 missing = record.live & ~noisy;
+        if ((missing != 0 || present != record.enrolled) && !_isLate(record)) {
             revert TooEarly(record.deadline, uint64(block.timestamp));
         }
-        if (!noiseIn) {
-            address missing = _firstMissing(plan, noisy);
-            if (_aggregates(missing)) {
-                _abort(plan, record, studyId, round, Reason.Withheld, missing, address(0));
-            } else {
-                _abort(plan, record, studyId, round, Reason.Revoked);
-            }
+        address first = plan.committee[Bits.lowest(missing)];
+        if (missing != 0 && !_aggregates(first)) {
+            _abort(plan, record, studyId, round, Reason.Revoked);
+        } else if (
+            missing != 0 && !plan.drop(record, studyId, round, missing, Reason.Withheld)
+        ) {
+            _abort(plan, record, studyId, round, Reason.Withheld, first, address(0));
         } else if (!plan.meetsQuorum(present)) {
             _abort(plan, record, studyId, round, Reason.Quorum);
         } else {
-            uint128 places = uint128(present) | plan.noiseBits();
+            uint128 places = uint128(present) | plan.noiseOf(noisy);
             record.present = places;
             record.delivered = places;
             bytes32 transcript =
@@ -130,31 +139,27 @@ contract Rounds is Ballots, Resumption {
             _post(studyId, round, state);
         uint256 present = record.present;
         if (opened & ~present != 0) revert WrongBitmap(present, opened);
-        record.delivered &= uint128(opened);
-        uint256 denials = Denials.add(plan, record.denials, k, opened);
-        record.denials = denials;
         emit DeliveryPosted(studyId, round, msg.sender, opened);
-        if (!last) return;
-        if (denials == 0) {
-            emit DeliveryFixed(studyId, round, record.delivered);
-            _advance(plan, record, studyId, round, State.Delivered);
-        } else if (state == State.Closed) {
-            _contest(plan, record, studyId, round);
+        if (plan.replicated) {
+            Replication.keepDelivery(plan, record, k, opened);
         } else {
-            (address owner, address denier) = Denials.first(plan, denials);
-            _abort(plan, record, studyId, round, Reason.Noise, owner, denier);
+            record.delivered &= uint128(opened);
+            record.denials = Denials.add(plan, record.denials, k, opened);
         }
+        if (last) _complete(plan, record, studyId, round);
     }
 
     /// @inheritdoc IRounds
     function answer(bytes32 studyId, uint32 round, bytes32 digest) external signed {
         (Plan storage plan, Record storage record) =
             _enterInTime(studyId, round, State.Contested);
-        uint256 j = _requireOwing(plan, record, studyId, round);
-        bool last = _markPosted(plan, record, studyId, round, j);
+        uint256 j = _requireCommittee(plan, studyId);
+        _requireLive(record, studyId, round, j);
+        _requireOwing(record, studyId, round, j);
+        bool last = _markPosted(record, studyId, round, j);
         if (digest == 0) revert ZeroDigest();
         emit Answered(studyId, round, msg.sender, digest);
-        if (last) _advance(plan, record, studyId, round);
+        if (last) _complete(plan, record, studyId, round);
     }
 
     /// @inheritdoc IRounds
@@ -162,12 +167,14 @@ contract Rounds is Ballots, Resumption {
         (State state, uint8 level) = _revealing(studyId, round);
         (Plan storage plan, Record storage record, uint256 j, bool last) =
             _post(studyId, round, state);
-        if (keyStep(studyId, round, msg.sender, level, value) != record.keyHeads[j]) {
-            revert WrongReveal(msg.sender);
+        bytes32 head = keyStep(studyId, round, msg.sender, level, value);
+        if (state == State.Held && plan.replicated) {
+            head = keyStep(studyId, round, msg.sender, level + 1, head);
         }
+        if (head != record.keyHeads[j]) revert WrongReveal(msg.sender);
         record.keyHeads[j] = value;
         emit KeyRevealed(studyId, round, msg.sender, level - 1, value);
-        if (last) _advance(plan, record, studyId, round);
+        if (last) _complete(plan, record, studyId, round);
     }
 
     /// @inheritdoc IRounds
@@ -176,7 +183,7 @@ contract Rounds is Ballots, Resumption {
             _post(studyId, round, State.Keyed);
         if (digest == 0) revert ZeroDigest();
         emit FileCommitted(studyId, round, msg.sender, digest);
-        if (last) _advance(plan, record, studyId, round, State.Committed);
+        if (last) _complete(plan, record, studyId, round);
     }
 
     /// @inheritdoc IRounds
@@ -184,54 +191,40 @@ contract Rounds is Ballots, Resumption {
         State state = _oneOf(studyId, round, State.Committed, State.Published);
         (Plan storage plan, Record storage record, uint256 j, bool last) =
             _post(studyId, round, state);
-        uint256 all = plan.allMembers();
-        if (fetched & ~all != 0 || (fetched >> j) & 1 == 0) revert WrongBitmap(all, fetched);
-        uint40 complaints = Service.add(record.complaints, all & ~fetched);
-        record.complaints = complaints;
+        uint256 live = record.live;
+        if (fetched & ~live != 0 || (fetched >> j) & 1 == 0) revert WrongBitmap(live, fetched);
+        record.complaints = Service.add(record.complaints, live & ~fetched);
         emit Confirmed(studyId, round, msg.sender, fetched);
-        if (!last) return;
-        if (complaints == 0) {
-            _advance(plan, record, studyId, round);
-        } else {
-            uint256 number = Service.unserved(complaints, plan.members);
-            address party = number == 0 ? address(0) : plan.committee[number - 1];
-            _abort(plan, record, studyId, round, Reason.Unavailable, party, address(0));
-        }
+        if (last) _complete(plan, record, studyId, round);
     }
 
     /// @inheritdoc IRounds
     function judge(bytes32 studyId, uint32 round, bytes calldata codes) external signed {
         Calldata.requireCanonical(abi.encode(studyId, round, codes));
-        (Plan storage plan, Record storage record,, bool last) =
+        (Plan storage plan, Record storage record, uint256 j, bool last) =
             _post(studyId, round, State.Judged);
-        uint128 accepted =
-            Verdicts.accepted(codes, plan.places(), record.present, record.delivered);
-        bytes32 verdict = keccak256(codes);
-        if (record.verdict == 0) record.verdict = verdict;
-        else if (record.verdict != verdict) record.differs = true;
+        Verdicts.keep(plan, record, j, codes);
         emit VerdictPosted(studyId, round, msg.sender, codes);
-        if (!last) return;
-        uint128 rejectedNoise = plan.noiseBits() & ~accepted;
-        if (record.differs) {
-            _abort(plan, record, studyId, round, Reason.Disagree);
-        } else if (rejectedNoise != 0) {
-            _abort(plan, record, studyId, round, Reason.Noise);
-            record.owing = plan.owners(rejectedNoise);
-        } else if (!plan.meetsQuorum(accepted)) {
-            _abort(plan, record, studyId, round, Reason.Quorum);
-        } else {
-            _fixAccepted(plan, record, studyId, round, accepted);
-            _advance(plan, record, studyId, round, State.Settled);
-        }
+        if (last) _complete(plan, record, studyId, round);
     }
 
     /// @inheritdoc IRounds
-    function commitSum(bytes32 studyId, uint32 round, bytes32 digest) external signed {
-        (Plan storage plan, Record storage record,, bool last) =
+    function commitSum(bytes32 studyId, uint32 round, bytes32[] calldata digests)
+        external
+        signed
+    {
+        Calldata.requireCanonical(abi.encode(studyId, round, digests));
+        (Plan storage plan, Record storage record, uint256 j, bool last) =
             _post(studyId, round, State.Settled);
-        if (digest == 0) revert ZeroDigest();
-        emit SumCommitted(studyId, round, msg.sender, digest);
-        if (last) _advance(plan, record, studyId, round, State.Summed);
+        if (digests.length != (plan.replicated ? plan.members - 1 : 1)) {
+            revert WrongSums(msg.sender);
+        }
+        for (uint256 i = 0; i < digests.length; ++i) {
+            if (digests[i] == 0) revert ZeroDigest();
+        }
+        if (plan.replicated) Replication.keepSums(record, j, digests);
+        emit SumCommitted(studyId, round, msg.sender, digests);
+        if (last) _complete(plan, record, studyId, round);
     }
 
     /// @inheritdoc IRounds
@@ -240,7 +233,7 @@ contract Rounds is Ballots, Resumption {
             _post(studyId, round, State.Challenged);
         if (digest == 0) revert ZeroDigest();
         emit PublicationPosted(studyId, round, msg.sender, digest);
-        if (last) _advance(plan, record, studyId, round, State.Published);
+        if (last) _complete(plan, record, studyId, round);
     }
 
     /// @inheritdoc IRounds
@@ -250,7 +243,58 @@ contract Rounds is Ballots, Resumption {
             _post(studyId, round, State.Picked);
         Seeds.check(seeds, plan.candidates - 1);
         emit NoiseOpened(studyId, round, msg.sender, seeds);
-        if (last) _advance(plan, record, studyId, round, State.Opened);
+        if (last) _complete(plan, record, studyId, round);
+    }
+
+    /// @inheritdoc IRounds
+    function recover(bytes32 studyId, uint32 round, uint256 owners, bytes32 digest)
+        external
+        signed
+    {
+        (Plan storage plan, Record storage record, uint256 j, bool last) =
+            _post(studyId, round, State.Seeded);
+        Replication.keepRecovery(plan, record, j, owners);
+        if (digest == 0 && owners != 0) revert ZeroDigest();
+        emit Recovered(studyId, round, msg.sender, owners, digest);
+        if (last) _complete(plan, record, studyId, round);
+    }
+
+    /// @inheritdoc IRounds
+    function attest(bytes32 studyId, uint32 round, bytes32 modelDigest, bool tagsRight)
+        external
+        signed
+    {
+        (Plan storage plan, Record storage record) = _enterInTime(studyId, round, State.Opened);
+        Ballots.attest(plan, record, studies, studyId, round, modelDigest, tagsRight);
+    }
+
+    /// @inheritdoc IRounds
+    function accuse(bytes32 studyId, uint32 round, uint8 fault, address party, bytes32 evidence)
+        external
+        signed
+    {
+        (Plan storage plan, Record storage record) = _enterInTime(studyId, round, State.Opened);
+        Ballots.accuse(plan, record, studies, studyId, round, fault, party, evidence);
+    }
+
+    /// @inheritdoc IRounds
+    function finalise(bytes32 studyId, uint32 round) external signed {
+        (Plan storage plan, Record storage record) = _enter(studyId, round, State.Opened);
+        (Reason reason, address party) = Ballots.finalise(plan, record);
+        if (reason != Reason.None) {
+            _abort(plan, record, studyId, round, reason, party, address(0));
+        } else {
+            ++plan.finals;
+            emit Finalised(studyId, round, record.modelDigest);
+            _end(record, studyId, round, State.Final);
+        }
+    }
+
+    /// @inheritdoc IRounds
+    function review(bytes32 studyId, uint32 round, bool tagsRight) external signed {
+        Record storage record = _records[studyId][round];
+        if (record.state != State.Final) revert WrongState(record.state);
+        Ballots.review(record, studies, studyId, round, tagsRight);
     }
 
     /// @inheritdoc IRounds
@@ -259,8 +303,9 @@ contract Rounds is Ballots, Resumption {
         Plan storage plan = _plans[studyId];
         Record storage record = _records[studyId][round];
         if (record.state != State.Aborted || record.owing == 0) revert WrongState(record.state);
-        uint256 j = _requireOwing(plan, record, studyId, round);
-        _markPosted(plan, record, studyId, round, j);
+        uint256 j = _requireCommittee(plan, studyId);
+        _requireOwing(record, studyId, round, j);
+        _markPosted(record, studyId, round, j);
         Seeds.check(seeds, plan.candidates);
         emit NoiseDefended(studyId, round, msg.sender, seeds);
     }
@@ -272,37 +317,6 @@ contract Rounds is Ballots, Resumption {
         returns (bytes32)
     {
         return Digests.keyStep(studyId, round, member, level, value);
-    }
-
-    function _fixHeads(Plan storage plan, Record storage record, bytes32 studyId, uint32 round)
-        internal
-    {
-        uint256 members = plan.members;
-        bytes32[] memory keyHeads = new bytes32[](members);
-        bytes32[] memory hpkeKeyDigests = new bytes32[](members);
-        for (uint256 j = 0; j < members; ++j) {
-            keyHeads[j] = record.keyHeads[j];
-            hpkeKeyDigests[j] = record.hpkeKeyDigests[j];
-        }
-        bytes32 digest = Digests.heads(studyId, round, keyHeads, hpkeKeyDigests);
-        record.headsDigest = digest;
-        emit HeadsFixed(studyId, round, digest);
-    }
-
-    /// @dev S is fixed once and never changes; what it costs is spent in the same transaction.
-    function _fixAccepted(
-        Plan storage plan,
-        Record storage record,
-        bytes32 studyId,
-        uint32 round,
-        uint128 accepted
-    ) internal {
-        record.accepted = accepted;
-        record.voters = plan.members + Bits.count(accepted & plan.siteBits());
-        emit AcceptedFixed(studyId, round, accepted);
-        (bytes32[] memory lineages, uint64[] memory nanoRho) =
-            studies.chargesOf(studyId, record.enrolled);
-        privacy.settle(studyId, round, lineages, nanoRho);
     }
 
     function _keepDigest(
@@ -317,25 +331,10 @@ contract Rounds is Ballots, Resumption {
         record.digests[reporter] = digest;
     }
 
-    /// @dev The owners of denied noise must answer; then everybody says again what it could open.
-    function _contest(Plan storage plan, Record storage record, bytes32 studyId, uint32 round)
+    function _requireOwing(Record storage record, bytes32 studyId, uint32 round, uint256 j)
         internal
+        view
     {
-        uint8 owing = Denials.owners(plan, record.denials);
-        record.denials = 0;
-        record.delivered |= plan.noiseBits();
-        _advance(plan, record, studyId, round, State.Contested);
-        record.owing = owing;
-        record.posted = plan.allMembers() & ~owing;
-    }
-
-    function _requireOwing(
-        Plan storage plan,
-        Record storage record,
-        bytes32 studyId,
-        uint32 round
-    ) internal view returns (uint256 j) {
-        j = _requireCommittee(plan, studyId);
         if ((record.owing >> j) & 1 == 0) revert NotOwing(studyId, round, msg.sender);
     }
 

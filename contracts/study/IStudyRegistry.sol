@@ -35,7 +35,7 @@ interface IStudyRegistry {
     }
 
     struct OnChainTerms {
-        /// @dev 0 is mode A (additive shares, one holder each). Others are refused.
+        /// @dev How shares are held, see Modes. Others are refused.
         uint8 mode;
         /// @dev h: members whose noise alone must give the privacy claimed, 1..m-1.
         uint8 honest;

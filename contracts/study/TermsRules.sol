@@ -3,6 +3,7 @@ pragma solidity 0.8.35;
 
 import {Price} from "../privacy/Price.sol";
 import {IStudyRegistry} from "./IStudyRegistry.sol";
+import {Modes} from "./Modes.sol";
 
 /// @title What the integers of a study must satisfy, whoever the parties are
 /// @dev Reverts with TermsInvalid(field). Trap: the upper limits are those of the bitmaps and of the
@@ -22,20 +23,26 @@ library TermsRules {
         uint256 members = terms.committee.length;
         uint256 sites = terms.sites.length;
         _require(termsDigest != 0, "termsDigest");
-        _require(terms.mode == 0, "mode");
-        _require(members >= MIN_MEMBERS && members <= MAX_MEMBERS, "committee");
-        _require(terms.honest >= 1 && terms.honest < members, "honest");
+        _require(terms.mode <= Modes.B4, "mode");
+        _require(_isCommittee(terms.mode, members), "committee");
+        _require(terms.honest >= 1 && terms.honest <= _mostHonest(terms.mode, members), "honest");
         _require(_isCandidates(terms.noiseCandidates), "noiseCandidates");
         _require(terms.accusations >= 1, "accusations");
         _require(terms.rounds >= 1 && terms.rounds <= MAX_ROUNDS, "rounds");
         _require(terms.maxAborts <= MAX_ABORTS, "maxAborts");
         _require(sites >= 1 && sites <= MAX_SITES, "sites");
         _require(terms.minSites >= 1 && terms.minSites <= sites, "minSites");
-        _require(terms.corruptSites < terms.minSites, "corruptSites");
+        _require(terms.corruptSites + _spare(terms.mode) <= terms.minSites, "corruptSites");
         _require(terms.clip >= 1, "clip");
         _require(terms.noiseVariance >= MIN_VARIANCE, "noiseVariance");
         _checkWindows(terms.windows);
         _checkWeights(terms);
+    }
+
+    /// @dev Honest sites beyond those assumed corrupt that a quorum must hold, so that rounds can end: in
+    /// B4 one more, since a member may be missing among the voters.
+    function _spare(uint8 mode) private pure returns (uint256) {
+        return mode == Modes.B4 ? 2 : 1;
     }
 
     function _checkWindows(IStudyRegistry.Windows calldata windows) private pure {
@@ -64,6 +71,17 @@ library TermsRules {
             _require(price <= type(uint64).max, "price");
         }
         _require(terms.minWeight >= 1 && terms.minWeight <= total, "minWeight");
+    }
+
+    function _isCommittee(uint8 mode, uint256 members) private pure returns (bool) {
+        if (mode == Modes.A) return members >= MIN_MEMBERS && members <= MAX_MEMBERS;
+        return members == (mode == Modes.B3 ? 3 : 4);
+    }
+
+    /// @dev A member knows its own noise: what the claim rests on is the noise of others. Replicated
+    /// shares hide nothing from two members together, so the claim never needs more than two.
+    function _mostHonest(uint8 mode, uint256 members) private pure returns (uint256) {
+        return mode == Modes.A ? members - 1 : 2;
     }
 
     /// @dev A power of two: the pick is an unbiased remainder.

@@ -44,6 +44,7 @@ export function compile(roots, own, modules) {
             "evm.bytecode.object",
             "evm.bytecode.linkReferences",
             "evm.deployedBytecode.object",
+            "evm.deployedBytecode.linkReferences",
             "evm.deployedBytecode.immutableReferences",
           ],
         },

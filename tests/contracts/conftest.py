@@ -2,12 +2,14 @@
 
 ``world`` is a deployed chain with members, dataset versions, budgets and one active study; after
 each test it is what it was. ``world.reach(state)`` brings the study's first round into a state.
+``trio`` and ``quartet`` are the same with replicated shares (modes B3 and B4).
 
 It is longer than 500 lines because fixtures have to lie beside the tests that use them, and the
 play of a round is one story: each step rests on the one before.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
@@ -33,6 +35,7 @@ from troth.ledger.deploy import Deployment, Member, deploy_all
 from troth.ledger.engines.embedded import open_embedded
 from troth.ledger.interface import Call, Event
 from troth.ledger.records import Receipt
+from troth.round.transitions import State
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 START = 1_800_000_000
@@ -44,6 +47,8 @@ MEMBERS = {
     **dict.fromkeys(("a1", "a2", "a3"), AGGREGATOR),
     "u1": AUDITOR,
 }
+A, B3, B4 = range(3)
+COMMITTEES = {A: ("a1", "a2"), B3: ("a1", "a2", "a3"), B4: ("a1", "a2", "a3", "a4")}
 PATH = [
     "Absent",
     "Announcing",
@@ -60,10 +65,13 @@ PATH = [
     "Published",
     "Held",
     "Picked",
+    "Seeded",
     "Opened",
     "Final",
 ]
-"""The states of a round in which everybody is honest."""
+"""The states of a round in which everybody is honest, and which of them a mode passes by."""
+TAGS = ("Summed", "Challenged", "Published")
+PASSED_BY = {A: ("Seeded",), B3: (*TAGS, "Seeded"), B4: TAGS}
 ASIDE = {
     "Contested": "Closed",
     "Answered": "Contested",
@@ -119,6 +127,7 @@ class World:
         self.members = members
         self.versions: dict[str, bytes] = {}
         self.study = b""
+        self.mode = A
         self.terms = self.make_terms()
         self._stages: dict[str, Snapshot] = {}
 
@@ -183,7 +192,7 @@ class World:
     def make_terms(self, **changes: Any) -> structs.OnChainTerms:
         """Terms that the registry takes, but for the changes."""
         usual = structs.OnChainTerms(
-            mode=0,
+            mode=self.mode,
             honest=1,
             noise_candidates=CANDIDATES,
             accusations=2,
@@ -196,7 +205,7 @@ class World:
             clip=128,
             noise_variance=1376**2,
             windows=all_windows(WINDOW),
-            committee=(account("a1").address, account("a2").address),
+            committee=tuple(account(name).address for name in COMMITTEES[self.mode]),
             sites=tuple(self.site(name, weight) for name, weight in WEIGHTS.items()),
         )
         return replace(usual, **changes)
@@ -235,7 +244,7 @@ class World:
         if not self._stages:
             self._stages["Absent"] = self.snapshot()
         if state not in self._stages:
-            self.reach(ASIDE.get(state) or PATH[PATH.index(state) - 1]).step_to(state)
+            self.reach(self.play.before(state)).step_to(state)
             self._stages[state] = self.snapshot()
         self.restore(self._stages[state])
         return self.play
@@ -259,6 +268,17 @@ class Play:
     def committee(self) -> list[str]:
         """The members' names, in order."""
         return [_NAMES[member] for member in self.terms.committee]
+
+    @property
+    def live(self) -> list[str]:
+        """The names of the members that are still part of the round, in order."""
+        live = self.view.live
+        return [name for j, name in enumerate(self.committee) if live >> j & 1]
+
+    @property
+    def replicated(self) -> bool:
+        """Whether every share is held by all members but one."""
+        return bool(self.terms.mode != A)
 
     @property
     def sites(self) -> list[str]:
@@ -303,6 +323,15 @@ class Play:
         candidates = self.terms.noise_candidates
         return 1 << len(self.sites) + self.committee.index(owner) * candidates + candidate
 
+    def bits(self, *names: str) -> int:
+        """The bitmap of these members."""
+        return sum(1 << self.committee.index(name) for name in names)
+
+    def noise_of(self, *owners: str) -> int:
+        """The bits of all candidates of these members."""
+        candidates = range(self.terms.noise_candidates)
+        return sum(self.place(owner, c) for owner in owners for c in candidates)
+
     def seeds(self, name: str, count: int) -> tuple[bytes, ...]:
         """As many seeds of a member's noise."""
         return tuple(digest(f"seed {c} of {name} in {self.round}") for c in range(count))
@@ -335,7 +364,6 @@ class Play:
 
     def call(self, action: str, name: str, argument: Any = None) -> Call[Any]:
         """What ``name`` would call for this action, honestly unless told what to post."""
-        places = len(self.sites) + len(self.committee) * self.terms.noise_candidates
         candidates = self.terms.noise_candidates
         usual: dict[str, Callable[[], tuple[Any, ...]]] = {
             "announce": lambda: (self.key(name, 3), digest(f"hpke {name}")),
@@ -345,13 +373,12 @@ class Play:
             "answer": lambda: (digest(f"answer {name}"),),
             "reveal": lambda: (self.key(name, self.level),),
             "commit_file": lambda: (digest(f"file {name}"),),
-            "confirm": lambda: ((1 << len(self.committee)) - 1,),
-            "judge": lambda: (
-                bytes(0 if self.view.delivered >> p & 1 else 1 for p in range(places)),
-            ),
-            "commit_sum": lambda: (digest(f"sum {name}"),),
+            "confirm": lambda: (self.view.live,),
+            "judge": lambda: (self.codes(),),
+            "commit_sum": lambda: (self.sums(name),),
             "publish": lambda: (digest(f"publication {name}"),),
             "open_noise": lambda: (self.seeds(name, candidates - 1),),
+            "recover": lambda: (0, bytes(32)),
             "attest": lambda: (self.model, True),
             "accuse": lambda: (PUBLICATION, account(self.committee[0]).address, NO_EVIDENCE),
             "review": lambda: (True,),
@@ -360,7 +387,7 @@ class Play:
         values = usual.get(action, tuple)() if argument is None else (argument,)
         if action == "attest" and isinstance(argument, bytes):
             values = (argument, True)
-        elif action in ("attest", "accuse") and argument is not None:
+        elif action in ("attest", "accuse", "recover") and argument is not None:
             values = argument
         made: Call[Any] = getattr(rounds, action)(self.study, self.round, *values)
         return made
@@ -378,11 +405,11 @@ class Play:
         """Post it in vain; the error's name and arguments."""
         return self.world.refuses(name, self.call(action, name, argument))
 
-    def all_do(self, action: str, argument: Any = None) -> list[Event]:
-        """Every member of the committee posts; the events of the last one."""
+    def all_do(self, action: str, argument: Any = None, **others: Any) -> list[Event]:
+        """Every live member posts, and some of them something else; the events of the last one."""
         events: list[Event] = []
-        for name in self.committee:
-            events = self.do(action, name, argument)
+        for name in self.live:
+            events = self.do(action, name, others.get(name, argument))
         return events
 
     def report(self, *names: str) -> list[Event]:
@@ -397,17 +424,34 @@ class Play:
         voters = [*self.committee, *self.sites]
         return [self.do("attest", name, (self.model, name != last))[-1] for name in voters]
 
+    def codes(self, rejected: int = 0, contradicted: int = 0) -> bytes:
+        """A verdict that accepts what is delivered, but for these places; whose files it belies."""
+        present, delivered = self.view.present, self.view.delivered
+        codes = [
+            1 if not present >> p & 1 else 2 if not delivered >> p & 1 else 5 * (rejected >> p & 1)
+            for p in range(len(self.sites) + len(self.committee) * self.terms.noise_candidates)
+        ]
+        return bytes([*codes, contradicted] if self.replicated else codes)
+
     def rejecting(self, *owners: str) -> bytes:
         """A verdict that takes every site, and not the first noise of these members."""
-        candidates = self.terms.noise_candidates
-        codes = [0] * (len(self.sites) + len(self.committee) * candidates)
-        for name in owners:
-            codes[len(self.sites) + self.committee.index(name) * candidates] = 5
-        return bytes(codes)
+        return self.codes(sum(self.place(name) for name in owners))
+
+    def sums(self, name: str, **others: str) -> tuple[bytes, ...]:
+        """What a member commits to: its own sum, or those of the shares it holds.
+
+        Args:
+            name: the member.
+            others: by share ("s0"): what else it says than everybody.
+        """
+        if not self.replicated:
+            return (digest(f"sum {name}"),)
+        shares = [s for s in range(len(self.committee)) if self.committee[s] != name]
+        return tuple(digest(others.get(f"s{share}", f"sum of {share}")) for share in shares)
 
     def contest(self) -> None:
-        """The last member denies the first noise candidate of each of the others."""
-        *owners, denier = self.committee
+        """The last live member denies the first noise candidate of each of the others."""
+        *owners, denier = self.live
         for name in owners:
             self.do("deliver", name)
         denied = sum(self.place(name) for name in owners)
@@ -415,14 +459,16 @@ class Play:
 
     def step_to(self, state: str) -> None:
         """From the state before it, with everybody honest; Aborted by a missed announcement."""
-        committee, world = self.committee, self.world
+        committee, world, last = self.committee, self.world, self.committee[-1]
         steps: dict[str, Callable[[], object]] = {
             "Announcing": lambda: self.do("announce", committee[0]),
-            "Announced": lambda: [self.do("announce", name) for name in committee[1:]],
+            "Announced": lambda: [self.do("announce", name) for name in self.live[1:]],
             "Open": lambda: self.do("open", "nobody"),
             "Closed": lambda: [self.report(), self.do("close", "nobody")],
             "Contested": self.contest,
-            "Answered": lambda: [self.do("answer", name) for name in committee[:-1]],
+            "Answered": lambda: [
+                self.do("answer", name) for name in self.live if self.replicated or name != last
+            ],
             "Delivered": lambda: self.all_do("deliver"),
             "Keyed": lambda: self.all_do("reveal"),
             "Committed": lambda: self.all_do("commit_file"),
@@ -432,20 +478,28 @@ class Play:
             "Summed": lambda: self.all_do("commit_sum"),
             "Challenged": lambda: self.all_do("reveal"),
             "Published": lambda: self.all_do("publish"),
-            "Held": lambda: self.all_do("confirm"),
+            "Held": lambda: self.all_do("commit_sum" if self.replicated else "confirm"),
             "Picked": lambda: self.all_do("reveal"),
-            "Opened": lambda: self.all_do("open_noise"),
+            "Seeded": lambda: self.all_do("open_noise"),
+            "Opened": lambda: self.all_do("recover" if self.terms.mode == B4 else "open_noise"),
             "Final": lambda: [self.vote(), self.do("finalise", "nobody")],
             "Aborted": lambda: [world.ledger.advance(WINDOW + 1), self.do("expire", "nobody")],
         }
         steps[state]()
 
     def bring_to(self, state: str) -> None:
-        """From Absent to this state, with everybody honest."""
-        if state == "Absent":
+        """From a state on the way to this one, with everybody honest."""
+        if self.state == State.__members__.get(state.upper()):
             return
-        self.bring_to(ASIDE.get(state) or PATH[PATH.index(state) - 1])
+        self.bring_to(self.before(state))
         self.step_to(state)
+
+    def before(self, state: str) -> str:
+        """The state that this one is reached from."""
+        path = [name for name in PATH if name not in PASSED_BY[self.terms.mode]]
+        if state == "Absent":
+            raise ValueError("the round is past what leads there")
+        return ASIDE.get(state) or path[path.index(state) - 1]
 
 
 def _found(roles: dict[str, int]) -> World:
@@ -464,8 +518,10 @@ def _found(roles: dict[str, int]) -> World:
     return world
 
 
-def _prepare() -> World:
-    world = _found(MEMBERS)
+def _prepare(mode: int = A) -> World:
+    members = {name: role for name, role in MEMBERS.items() if mode != B4 or name != "u1"}
+    world = _found(members | ({"a4": AGGREGATOR} if mode == B4 else {}))
+    world.mode = mode
     world.terms = world.make_terms()
     world.study = world.propose(world.terms)
     world.agree(world.study, world.terms)
@@ -509,13 +565,13 @@ def found() -> Callable[[], World]:
 
 @pytest.fixture
 def council() -> Iterator[World]:
-    """A consortium of one site and five members, on a chain of its own, without a study."""
+    """A consortium of two sites and five members, on a chain of its own, without a study."""
     members = [f"a{j}" for j in range(1, 6)]
-    world = _found({"s1": SITE, **dict.fromkeys(members, AGGREGATOR)})
+    world = _found({"s1": SITE, "s2": SITE, **dict.fromkeys(members, AGGREGATOR)})
     world.terms = world.make_terms(
         committee=tuple(account(name).address for name in members),
-        sites=(world.site("s1"),),
-        min_sites=1,
+        sites=(world.site("s1"), world.site("s2")),
+        min_sites=2,
         min_weight=1,
     )
     with world.ledger:
@@ -523,15 +579,45 @@ def council() -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def _world() -> Iterator[World]:
-    world = _prepare()
-    with world.ledger:
-        yield world
+def worlds() -> Iterator[Callable[[int], World]]:
+    """Consortiums of nine with one active study of five sites, by the study's mode."""
+    with ExitStack() as open_ledgers:
+
+        @cache
+        def made(mode: int) -> World:
+            world = _prepare(mode)
+            open_ledgers.enter_context(world.ledger)
+            return world
+
+        yield made
+
+
+def _lent(world: World) -> Iterator[World]:
+    before = world.snapshot()
+    yield world
+    world.restore(before)
 
 
 @pytest.fixture
-def world(_world: World) -> Iterator[World]:
-    """A consortium of nine with one active study of five sites; put back after the test."""
-    before = _world.snapshot()
-    yield _world
-    _world.restore(before)
+def world(worlds: Callable[[int], World]) -> Iterator[World]:
+    """A consortium whose study is in mode A, with two members; put back after the test."""
+    yield from _lent(worlds(A))
+
+
+@pytest.fixture
+def trio(worlds: Callable[[int], World]) -> Iterator[World]:
+    """The same in mode B3, with three members."""
+    yield from _lent(worlds(B3))
+
+
+@pytest.fixture
+def quartet(worlds: Callable[[int], World]) -> Iterator[World]:
+    """The same in mode B4, with four members."""
+    yield from _lent(worlds(B4))
+
+
+@pytest.fixture(params=["trio", "quartet"])
+def either(request: pytest.FixtureRequest) -> World:
+    """One of the two."""
+    world: World = request.getfixturevalue(request.param)
+    return world

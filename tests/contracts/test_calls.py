@@ -89,9 +89,11 @@ def test_a_verdict_is_encoded_in_one_way(world, account, variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(
-    ("state", "action"), [("Picked", "open_noise"), ("Rejected", "defend")], ids=str
+    ("state", "action"),
+    [("Picked", "open_noise"), ("Rejected", "defend"), ("Settled", "commit_sum")],
+    ids=str,
 )
-def test_seeds_are_encoded_in_one_way(world, account, state, action, variant):
+def test_lists_are_encoded_in_one_way(world, account, state, action, variant):
     play, to = world.reach(state), world.addresses["Rounds"]
     data = play.call(action, "a1").encode()
     odd = variants(data, 4 + 64)[variant]

@@ -14,7 +14,7 @@ from troth.ledger.bindings.rounds import (
     RoundAborted,
 )
 
-FINAL, ABORTED = 18, 19
+FINAL, ABORTED = 19, 20
 NOISE = 5
 OWN_TAG, TAG = 6, 4
 NONE = bytes(32)

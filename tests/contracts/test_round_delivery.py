@@ -13,6 +13,7 @@ from troth.ledger.bindings.rounds import (
 )
 
 CLOSED, CONTESTED, ANSWERED, DELIVERED = 4, 5, 6, 7
+ABORTED = 20
 WITHHELD, NOISE = 1, 5
 ALL = 0b1111_11111
 NONE = bytes(32)
@@ -90,7 +91,10 @@ def test_an_owner_that_does_not_answer_is_named(three, account):
     party = account("a2").address
     assert ended == RoundAborted(three.study, 1, WITHHELD, CONTESTED, party, ZERO)
     assert three.reserved() == 0
-    assert three.refuses("defend", "a2") == ("WrongState", 19)  # it owed an answer, not a defence
+    assert three.refuses("defend", "a2") == (
+        "WrongState",
+        ABORTED,
+    )  # it owed an answer, not a defence
 
 
 def test_a_second_delivery_asks_everybody_again(three, account):
@@ -149,7 +153,7 @@ def test_noise_denied_twice_ends_the_round_naming_the_first_pair(
     assert events[6] == RoundAborted(three.study, 1, NOISE, ANSWERED, *pair)
     assert three.reserved() == three.settled() == 0
     assert three.progress.unattributed == 1
-    assert three.refuses("defend", owner) == ("WrongState", 19)
+    assert three.refuses("defend", owner) == ("WrongState", ABORTED)
 
 
 def test_another_denial_than_the_first_one_ends_the_round_too(three, account):

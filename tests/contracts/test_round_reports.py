@@ -14,7 +14,7 @@ from troth.ledger.bindings.rounds import (
     TranscriptFixed,
 )
 
-OPEN, CLOSED, ABORTED = 3, 4, 19
+OPEN, CLOSED, ABORTED = 3, 4, 20
 WITHHELD, REVOKED, QUORUM = 1, 3, 4
 NONE = bytes(32)
 

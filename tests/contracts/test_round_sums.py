@@ -13,7 +13,8 @@ from troth.ledger.bindings.rounds import (
     SumCommitted,
 )
 
-SETTLED, SUMMED, CHALLENGED, PUBLISHED, HELD, PICKED, OPENED = range(11, 18)
+SETTLED, SUMMED, CHALLENGED, PUBLISHED, HELD, PICKED = range(11, 17)
+OPENED = 18
 COMMITTED = 9
 WITHHELD, UNAVAILABLE = 1, 6
 NONE = bytes(32)
@@ -28,8 +29,10 @@ def three(world, account):
 
 def test_sums_are_committed_then_challenged_then_published(world, account, digest):
     play = world.reach("Settled")
-    assert play.refuses("commit_sum", "a1", NONE) == ("ZeroDigest",)
-    event = SumCommitted(world.study, 1, account("a1").address, digest("sum a1"))
+    assert play.refuses("commit_sum", "a1", (NONE,)) == ("ZeroDigest",)
+    for wrong in ((), (digest("one"), digest("another"))):
+        assert play.refuses("commit_sum", "a1", wrong) == ("WrongSums", account("a1").address)
+    event = SumCommitted(world.study, 1, account("a1").address, (digest("sum a1"),))
     assert play.do("commit_sum", "a1") == [event]
     assert play.refuses("publish", "a1") == ("WrongState", SETTLED)
     assert play.do("commit_sum", "a2")[1:] == [Moved(world.study, 1, SUMMED, world.now + 60)]

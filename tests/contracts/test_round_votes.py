@@ -5,7 +5,7 @@ import pytest
 from troth.ledger.address import ZERO
 from troth.ledger.bindings.rounds import Accused, Attested, Finalised, Moved, RoundAborted
 
-OPENED, FINAL, ABORTED = 17, 18, 19
+OPENED, FINAL, ABORTED = 18, 19, 20
 FAULT, ACCUSED, SILENT, CONFLICT = 8, 9, 10, 11
 PUBLICATION, OPENING, VERIFICATION, TAG, ACCUSATION, OWN_TAG = range(1, 7)
 NONE = bytes(32)

@@ -1,6 +1,7 @@
 """StudyRegistry: what may be proposed, when a study is active, what a round costs."""
 
 from dataclasses import astuple, fields, replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -94,7 +95,10 @@ def test_only_a_member_proposes_and_once(world, account, digest):
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
-        ("mode", {"mode": 1}),
+        ("mode", {"mode": 3}),
+        ("mode", {"mode": 255}),
+        ("committee", {"mode": 1}),
+        ("committee", {"mode": 2}),
         ("honest", {"honest": 0}),
         ("honest", {"honest": 2}),
         *(("noiseCandidates", {"noise_candidates": m}) for m in (0, 1, 3, 5, 6, 7, 9, 16, 255)),
@@ -151,6 +155,45 @@ def test_limits_are_taken(world, account):
     }
     for label, changes in limits.items():
         world.propose(world.make_terms(**changes), label)
+
+
+MODES = {"A": 0, "B3": 1, "B4": 2}
+
+
+@pytest.mark.parametrize(
+    ("mode", "members", "honest"),
+    [
+        ("A", (2, 3, 4, 5), lambda members: members - 1),
+        ("B3", (3,), lambda _: 2),
+        ("B4", (4,), lambda _: 2),
+    ],
+)
+def test_a_mode_says_how_many_members_there_are_and_how_many_are_honest(
+    council, account, digest, mode, members, honest
+):
+    for count, claimed in product(range(1, 7), range(5)):
+        committee = tuple(account(f"a{j}").address for j in range(1, count + 1))
+        terms = replace(council.terms, committee=committee, honest=claimed, mode=MODES[mode])
+        call = study_registry.propose(digest(f"{count}, {claimed}"), terms)
+        if count not in members:
+            assert council.refuses("a1", call) == ("TermsInvalid", ascii_field("committee"))
+        elif not 1 <= claimed <= honest(count):
+            assert council.refuses("a1", call) == ("TermsInvalid", ascii_field("honest"))
+        else:
+            council.send("a1", call)
+
+
+@pytest.mark.parametrize(("mode", "spare"), [("A", 1), ("B3", 1), ("B4", 2)])
+def test_a_quorum_holds_enough_voters_beside_the_corrupt(council, account, digest, mode, spare):
+    members = {"A": 2, "B3": 3, "B4": 4}[mode]
+    committee = tuple(account(f"a{j}").address for j in range(1, members + 1))
+    for corrupt in (0, 1, 255):
+        terms = replace(council.terms, mode=MODES[mode], committee=committee, corrupt_sites=corrupt)
+        call = study_registry.propose(digest(f"{corrupt}"), terms)
+        if corrupt + spare > terms.min_sites:
+            assert council.refuses("a1", call) == ("TermsInvalid", ascii_field("corruptSites"))
+        else:
+            council.send("a1", call)
 
 
 def test_a_site_has_a_weight(world, digest):

@@ -97,6 +97,7 @@ def test_the_bindings_are_those_of_the_artefacts(capsys):
 
 def test_every_entry_of_every_artefact_has_its_binding():
     assert sorted(NAMES) == artifact.names()
+    assert not set(NAMES) & set(artifact.libraries())
     for name, contract in NAMES.items():
         entries = [(entry["type"], entry.get("name")) for entry in artifact.load(name).abi]
         bound: list[tuple[str, str | None]] = [("constructor", None)]
@@ -116,6 +117,14 @@ def test_a_difference_is_named(tmp_path, capsys, probe_package):
     assert "structs.py differs" in told
     assert "stray.py differs" in told
     assert "__init__.py" not in told
+
+
+def test_what_a_library_refuses_or_logs_is_known_from_a_contract():
+    kinds = {"error", "event"}
+    known = [entry for name in artifact.names() for entry in artifact.load(name).abi]
+    for name in artifact.libraries():
+        for entry in artifact.load(name).abi:
+            assert entry["type"] not in kinds or entry in known, f"{name}: {entry['name']}"
 
 
 def test_no_two_contracts_share_an_error_selector_with_other_meaning():
@@ -169,8 +178,16 @@ def struct(name: str, *components: Any) -> Any:
     }
 
 
+UNUSED: dict[str, Any] = {
+    **dict.fromkeys(("creation_code", "runtime_code", "digest"), b""),
+    "links": {},
+    "runtime_links": {},
+    "immutables": (),
+}
+
+
 def with_abi(*entries: Any) -> artifact.Artifact:
-    return artifact.Artifact("Odd", entries, b"", b"", (), b"")
+    return artifact.Artifact("Odd", library=False, abi=entries, **UNUSED)
 
 
 @pytest.mark.parametrize(

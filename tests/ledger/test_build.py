@@ -44,7 +44,7 @@ def test_a_difference_is_named(build, tmp_path):
     assert done.stderr.startswith("Probe: no artefact")
 
 
-def test_only_deployable_contracts_get_an_artefact(build, tmp_path):
+def test_only_what_is_deployed_gets_an_artefact(build, tmp_path):
     source = """
     // SPDX-License-Identifier: Apache-2.0
     pragma solidity ^0.8.30;
@@ -65,6 +65,48 @@ def test_only_deployable_contracts_get_an_artefact(build, tmp_path):
     assert str(tmp_path) not in text
     names = [entry["name"] for entry in json.loads(text)["abi"]]
     assert sorted(names) == ["Seen", "Unseen", "one"]
+
+
+def artefact(folder, name):
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["Linked", "Sums", "Steps"])
+def test_code_that_calls_a_library_says_where_and_holds_zeros_there(name):
+    found = artefact(PROBE / "artifacts", name)
+    assert found["kind"] == ("contract" if name == "Linked" else "library")
+    called = {"Linked": {"Sums"}, "Sums": {"Steps"}, "Steps": set()}[name]
+    for code, links in (("bytecode", "links"), ("deployedBytecode", "deployedLinks")):
+        assert set(found[links]) == called
+        bytes_ = bytes.fromhex(found[code].removeprefix("0x"))
+        for start, length in [place for places in found[links].values() for place in places]:
+            assert length == 20
+            assert bytes_[start : start + length] == bytes(length)
+            assert bytes_[start - 1] == 0x73  # PUSH20
+
+
+def test_a_library_starts_with_its_own_address():
+    for name in ("Sums", "Steps"):
+        found = artefact(PROBE / "artifacts", name)
+        assert found["immutables"] == [[1, 20]]
+        assert found["deployedBytecode"].startswith("0x73" + "00" * 20 + "3014")
+
+
+def test_one_contract_is_written_with_the_libraries_that_it_calls(build, tmp_path):
+    for name in ("Steps", "Sums", "Linked"):
+        word = "contract" if name == "Linked" else "library"
+        text = (PROBE / "Linked.sol").read_text()
+        body = text[text.index(f"{word} {name} ") :]
+        body = body[: body.index("\n}\n") + 3].replace("if (amount > start) Sums", "// ")
+        imports = {"Sums": ["Steps"], "Linked": ["Sums"]}.get(name, [])
+        head = "".join(f'import {{{other}}} from "./{other}.sol";\n' for other in imports)
+        licence = "// SPDX-License-Identifier: Apache-2.0\npragma solidity ^0.8.30;\n"
+        (tmp_path / f"{name}.sol").write_text(licence + head + body)
+    done = build("--only", "Linked", "--sources", tmp_path, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"Linked.json", "Sums.json", "Steps.json"}
+    assert artefact(tmp_path / "out", "Sums")["source"] == "Sums.sol"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Deployment of the five contracts, which must know each other before they exist."""
+"""Deployment of the five contracts, which must know each other and their libraries beforehand."""
 
 import dataclasses
 
@@ -32,10 +32,14 @@ def test_the_contracts_land_where_predicted_and_know_each_other(ledger, account,
     assert deployment.addresses == deploy.predict_addresses(account.address, 0)
     assert (deployment.deployer, deployment.first_nonce) == (account.address, 0)
     assert ledger.addresses == deployment.addresses
-    creations = [ledger.block(number).transactions[0].transaction for number in range(1, 6)]
+    creations = [
+        ledger.block(number).transactions[0].transaction
+        for number in range(1, len(deploy.ORDER) + 1)
+    ]
+    interfaces = {contract.name: contract for contract in bindings.CONTRACTS}
     for name, creation in zip(deploy.ORDER, creations, strict=True):
-        shipped = artifact.load(name)
-        interface = next(contract for contract in bindings.CONTRACTS if contract.name == name)
+        shipped = artifact.load(name).linked(deployment.addresses)
+        interface = interfaces.get(name, Contract(name))
         assert creation.to is None
         assert creation.data.startswith(shipped.init_code)
         given = interface.decode_constructor(creation.data[len(shipped.init_code) :])
@@ -47,8 +51,17 @@ def test_the_contracts_land_where_predicted_and_know_each_other(ledger, account,
 def test_a_second_deployment_starts_at_the_next_nonce(ledger, account, members):
     first = deploy.deploy_all(ledger, account, members)
     second = deploy.deploy_all(ledger, account, members)
-    assert second.first_nonce == 5
+    assert second.first_nonce == len(deploy.ORDER)
     assert not set(first.addresses.values()) & set(second.addresses.values())
+
+
+def test_libraries_come_before_whoever_calls_them():
+    assert set(deploy.ORDER) == {*artifact.names(), *artifact.libraries()}
+    for place, name in enumerate(deploy.ORDER):
+        shipped = artifact.load(name)
+        assert {*shipped.links, *shipped.runtime_links} <= set(deploy.ORDER[:place])
+    called = {library for name in deploy.ORDER for library in artifact.load(name).links}
+    assert called == set(artifact.libraries())
 
 
 def test_other_code_at_the_address_is_noticed(account, members, monkeypatch):

@@ -1,4 +1,8 @@
-"""The deployment: that the contracts on the chain are the shipped ones, wired to each other."""
+"""The deployment: that the contracts on the chain are the shipped ones, wired to each other.
+
+The libraries that they call are held to the same. They have no state and no events, so nothing that
+is sent to a library itself concerns the replay.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +12,7 @@ from troth.audit.members import CONTRACTS, CONTRACTS_FORMAT, TRANSACTIONS, Contr
 from troth.errors import BundleFalse, DecodeError
 from troth.ledger import artifact
 from troth.ledger.address import Address
+from troth.ledger.artifact import Artifact
 from troth.ledger.bindings import CONTRACTS as INTERFACES
 from troth.ledger.deploy import ORDER, REFERENCES
 from troth.ledger.evidence import contract_address
@@ -28,7 +33,7 @@ class Creation:
 
 @dataclass(frozen=True)
 class Deployment:
-    """Where the contracts live and which transactions created them."""
+    """Where contracts and libraries live and which transactions created the contracts."""
 
     addresses: Mapping[str, Address]
     creations: Mapping[int, Creation]
@@ -36,11 +41,12 @@ class Deployment:
 
 
 def verify_deployment(chain: Chain, claimed: Contracts) -> Deployment:
-    """Find and check the creation of every contract that the bundle names.
+    """Find and check the creation of every contract and library that the bundle names.
 
     Raises:
         BundleFalse: an artefact that is not the shipped one, an address where no contract of ours
-            was created, other init code, or a constructor that was told other addresses.
+            was created, other init code, a contract that calls another library, or a constructor
+            that was told other addresses.
     """
     if claimed.format != CONTRACTS_FORMAT:
         raise BundleFalse(CONTRACTS, "format", claimed.format, CONTRACTS_FORMAT)
@@ -52,51 +58,73 @@ def verify_deployment(chain: Chain, claimed: Contracts) -> Deployment:
         for entry in chain.entries
         if entry.transaction.to is None and entry.receipt.status
     }
+    shipped = [artifact.load(name) for name in ORDER]
+    entries: dict[str, Entry] = {}
     addresses: dict[str, Address] = {}
-    for contract in claimed.contracts:
-        shipped = artifact.load(contract.name)
-        where = f"contracts, {contract.name}"
-        if contract.artifact != shipped.digest:
+    for contract, ours in zip(claimed.contracts, shipped, strict=True):
+        if contract.artifact != ours.digest:
             raise BundleFalse(
                 CONTRACTS,
-                f"{where}, artifact",
+                f"contracts, {ours.name}, artifact",
                 "0x" + contract.artifact.hex(),
-                f"0x{shipped.digest.hex()}, which this software ships",
+                f"0x{ours.digest.hex()}, which this software ships",
             )
         entry = created.get(Address(contract.address)) if len(contract.address) == 20 else None
-        if entry is None or not entry.transaction.data.startswith(shipped.init_code):
-            raise _elsewhere(contract.name, contract.address, shipped.init_code, created)
-        addresses[contract.name] = Address(contract.address)
+        if entry is None or not ours.creates(entry.transaction.data):
+            raise _elsewhere(ours, contract.address, created)
+        entries[ours.name] = entry
+        addresses[ours.name] = Address(contract.address)
     creations = {}
-    for name, address in addresses.items():
-        entry = created[address]
-        arguments = _arguments(name, entry, addresses)
-        creations[entry.line] = Creation(BY_NAME[name], address, arguments)
+    for ours in shipped:
+        entry = entries[ours.name]
+        _verify_links(ours, entries, addresses)
+        arguments = _arguments(ours, entry, addresses)
+        if not ours.library:
+            address = addresses[ours.name]
+            creations[entry.line] = Creation(BY_NAME[ours.name], address, arguments)
     return Deployment(addresses, creations)
 
 
-def _elsewhere(
-    name: str, claimed: bytes, init_code: bytes, created: Mapping[Address, Entry]
-) -> BundleFalse:
+def _elsewhere(shipped: Artifact, claimed: bytes, created: Mapping[Address, Entry]) -> BundleFalse:
     """No contract of this code is where the bundle says; perhaps it is somewhere else."""
-    found = [a for a, entry in created.items() if entry.transaction.data.startswith(init_code)]
-    said = "0x" + claimed.hex()
+    found = [a for a, entry in created.items() if shipped.creates(entry.transaction.data)]
+    said, where = "0x" + claimed.hex(), f"contracts, {shipped.name}, address"
     if found:
-        return BundleFalse(CONTRACTS, f"contracts, {name}, address", said, str(found[0]))
+        return BundleFalse(CONTRACTS, where, said, str(found[0]))
     entry = next((entry for address, entry in created.items() if address == claimed), None)
     if entry is None:
         follows = "no address: nobody deployed this contract"
-        return BundleFalse(CONTRACTS, f"contracts, {name}, address", said, follows)
+        return BundleFalse(CONTRACTS, where, said, follows)
     where = f"{entry.position}, raw"
     follows = "other code than the shipped artefact's"
-    return BundleFalse(TRANSACTIONS, where, f"to deploy {name}", follows)
+    return BundleFalse(TRANSACTIONS, where, f"to deploy {shipped.name}", follows)
 
 
-def _arguments(name: str, entry: Entry, addresses: Mapping[str, Address]) -> dict[str, object]:
-    code = artifact.load(name).init_code
+def _verify_links(
+    shipped: Artifact, entries: Mapping[str, Entry], addresses: Mapping[str, Address]
+) -> None:
+    """The code calls the libraries of this deployment, which were there before it."""
+    entry = entries[shipped.name]
     where = f"{entry.position}, raw"
+    for library, places in shipped.links.items():
+        for start, length in places:
+            called = entry.transaction.data[start : start + length]
+            if called != addresses[library]:
+                claimed = f"that {shipped.name} calls 0x{called.hex()} as its {library}"
+                raise BundleFalse(TRANSACTIONS, where, claimed, str(addresses[library]))
+        if entry.line < entries[library].line:
+            claimed = f"that {shipped.name} calls {library}"
+            raise BundleFalse(TRANSACTIONS, where, claimed, "a library that is not there yet")
+
+
+def _arguments(
+    shipped: Artifact, entry: Entry, addresses: Mapping[str, Address]
+) -> dict[str, object]:
+    name, where = shipped.name, f"{entry.position}, raw"
+    interface = Contract(name) if shipped.library else BY_NAME[name]
     try:
-        arguments = BY_NAME[name].decode_constructor(entry.transaction.data[len(code) :])
+        given = entry.transaction.data[len(shipped.creation_code) :]
+        arguments = interface.decode_constructor(given)
     except DecodeError as problem:
         claimed = f"arguments for the deployment of {name}"
         raise BundleFalse(TRANSACTIONS, where, claimed, f"none ({problem})") from problem

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 from troth.errors import ContractRefused, DecodeError, LedgerError, ParameterError, WrongChain
 from troth.ledger.account import Account
 from troth.ledger.address import ZERO, Address
-from troth.ledger.artifact import Artifact
+from troth.ledger.artifact import Artifact, libraries
 from troth.ledger.backend import Backend, DevelopmentBackend, EngineInfo, Outcome
 from troth.ledger.evidence import (
     BLOB,
@@ -68,12 +68,16 @@ class Ledger:
         return dict(self._addresses)
 
     def bind(self, addresses: Mapping[str, Address]) -> None:
-        """Say where contracts live.
+        """Say where contracts live, and the libraries that they call.
 
         Raises:
             ParameterError: for a contract whose interface this ledger was not given.
         """
-        interfaces = {address: self._interface(name) for name, address in addresses.items()}
+        interfaces = {
+            address: self._interface(name)
+            for name, address in addresses.items()
+            if name not in libraries()
+        }
         self._addresses.update(addresses)
         self._at.update(interfaces)
 
@@ -152,21 +156,26 @@ class Ledger:
         return self._submit(transaction, self._action(transaction), force=force)
 
     def deploy(self, account: Account, artifact: Artifact, arguments: Sequence[Any]) -> Address:
-        """Deploy a contract and bind its name to the new address.
+        """Deploy a contract, or a library, and bind its name to the new address.
 
         Raises:
             ContractRefused: if the constructor reverts; then nothing was sent.
             EncodingError: if an argument does not fit.
-            ParameterError: for a contract whose interface this ledger was not given.
+            ParameterError: for a contract whose interface this ledger was not given, or one that
+                is not linked.
         """
-        interface = self._interface(artifact.name)
+        name = artifact.name
+        interface = Contract(name) if artifact.library else self._interface(name)
         data = artifact.init_code + interface.encode_constructor(arguments)
         raw = self._sign(account, None, data)
-        receipt = self._submit(decode_transaction(raw), f"{artifact.name}.constructor", force=False)
-        if receipt.contract_address is None:
-            raise LedgerError(f"{artifact.name}: the transaction created no contract")
-        self.bind({artifact.name: receipt.contract_address})
-        return receipt.contract_address
+        receipt = self._submit(decode_transaction(raw), f"{name}.constructor", force=False)
+        address = receipt.contract_address
+        if address is None:
+            raise LedgerError(f"{name}: the transaction created no contract")
+        self._addresses[name] = address
+        if not artifact.library:
+            self._at[address] = interface
+        return address
 
     def events(
         self, from_block: int, to_block: int | None = None, *, final: bool = True

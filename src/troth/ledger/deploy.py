@@ -1,7 +1,8 @@
 """Deployment of the five contracts, which name each other in their constructors.
 
 None of them has a setter: each is told the others' addresses when it is created, and those follow
-from the deployer's address and nonces (the CREATE rule) before anything is sent.
+from the deployer's address and nonces (the CREATE rule) before anything is sent. The libraries that
+they call come first; their addresses stand in the contracts' code.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,10 @@ from troth.ledger.client import Ledger
 from troth.ledger.evidence import contract_address
 from troth.ledger.interface import Contract
 
-ORDER = ("Consortium", "DatasetRegistry", "StudyRegistry", "PrivacyLedger", "Rounds")
+ORDER = (
+    *artifact.libraries(),
+    *("Consortium", "DatasetRegistry", "StudyRegistry", "PrivacyLedger", "Rounds"),
+)
 
 # A constructor says by a parameter's name which contract it wants to know.
 REFERENCES = {
@@ -39,7 +43,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The five contracts by name, who deployed them, and the nonce of the first transaction."""
+    """Contracts and libraries by name, who deployed them, the nonce of the first transaction."""
 
     addresses: dict[str, Address]
     deployer: Address
@@ -47,7 +51,7 @@ class Deployment:
 
 
 def predict_addresses(deployer: Address, nonce: int) -> dict[str, Address]:
-    """Where the five contracts will live if they are deployed in order from this nonce on."""
+    """Where contracts and libraries will live if deployed in order from this nonce on."""
     return {name: contract_address(deployer, nonce + step) for step, name in enumerate(ORDER)}
 
 
@@ -73,7 +77,7 @@ def constructor_arguments(
 
 
 def deploy_all(ledger: Ledger, deployer: Account, members: Sequence[Member]) -> Deployment:
-    """Deploy the five contracts, bind them, and check addresses and code.
+    """Deploy the five contracts and their libraries, bind them, and check addresses and code.
 
     Raises:
         LedgerError: if a contract does not land at its predicted address with the shipped code.
@@ -83,8 +87,10 @@ def deploy_all(ledger: Ledger, deployer: Account, members: Sequence[Member]) -> 
     addresses = predict_addresses(deployer.address, first)
     interfaces = {contract.name: contract for contract in CONTRACTS}
     for name in ORDER:
-        shipped = artifact.load(name)
-        arguments = constructor_arguments(interfaces[name], members, addresses)
+        shipped = artifact.load(name).linked(addresses)
+        arguments: tuple[object, ...] = ()
+        if not shipped.library:
+            arguments = constructor_arguments(interfaces[name], members, addresses)
         landed = ledger.deploy(deployer, shipped, arguments)
         if landed != addresses[name]:
             raise LedgerError(f"{name} landed at {landed}, predicted was {addresses[name]}")

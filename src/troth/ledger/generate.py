@@ -300,13 +300,13 @@ def generate(artifacts: Iterable[Artifact], package: str = PACKAGE) -> dict[str,
     """The bindings' modules: file name to source, laid out.
 
     Args:
-        artifacts: the contracts.
+        artifacts: the contracts, and libraries, which nobody calls from outside.
         package: the package that the modules will form.
 
     Raises:
         ParameterError: if an ABI holds something that has no binding.
     """
-    modules = [Module(artifact) for artifact in artifacts]
+    modules = [Module(artifact) for artifact in artifacts if not artifact.library]
     structs = Structs()
     for module in modules:
         module.collect(structs)

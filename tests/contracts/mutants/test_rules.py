@@ -15,6 +15,7 @@ SEEDS, SERVICE, RESUMPTION = "rounds/Seeds.sol", "rounds/Service.sol", "rounds/R
 DEFENDABLE = """\
 if (record.state != State.Aborted || record.owing == 0) revert WrongState(record.state);
 """
+COMMITTEE = "        uint256 j = _requireCommittee(plan, studyId);\n"
 TAG, OWN_TAG = 4, 6
 NONE = bytes(32)
 
@@ -147,7 +148,7 @@ RULES = {
     ),
     an_accuser_keeps_its_vote: (BALLOTS, "else --record.votesFor[record.attestations[voter]];", ""),
     one_voter_accuses_for_all: (BALLOTS, "if (record.accusers & bit != 0)", "if (false)"),
-    a_dispute_is_outvoted: (BALLOTS, "} else if (disputing != 0) {", "} else if (voted == 0) {"),
+    a_dispute_is_outvoted: (BALLOTS, "if (disputing != 0) {", "if (voted == 0) {"),
     the_round_ends_before_anybody_can_agree_with_an_accuser: (
         BALLOTS,
         " && record.accusers == 0;",
@@ -161,12 +162,12 @@ RULES = {
     twins_are_opened: (SEEDS, "if (seeds[other] == seeds[i])", "if (seeds[other] == 0)"),
     noise_that_hides_a_sum_is_opened: (
         ROUNDS,
-        f"{DEFENDABLE}        uint256 j = _requireOwing(plan, record, studyId, round);",
-        "uint256 j = _requireCommittee(plan, studyId);",
+        f"{DEFENDABLE}{COMMITTEE}        _requireOwing(record, studyId, round, j);",
+        COMMITTEE,
     ),
     a_key_is_revealed_without_its_image: (
         ROUNDS,
-        "if (keyStep(studyId, round, msg.sender, level, value) != record.keyHeads[j])",
+        "if (head != record.keyHeads[j])",
         "if (j > 255)",
     ),
 }

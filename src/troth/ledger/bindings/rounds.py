@@ -140,6 +140,26 @@ class DeliveryPosted(Event):
 
 
 @dataclass(frozen=True)
+class Dropped(Event):
+    """Event ``Dropped`` of Rounds."""
+
+    study_id: bytes
+    round: int
+    member: Address
+    in_state: int
+    reason: int
+
+    SOLIDITY_NAME = "Dropped"
+    PARAMS = (
+        Param("study_id", abi.FixedBytes(32), indexed=True),
+        Param("round", abi.Uint(32), indexed=True),
+        Param("member", abi.AddressType(), indexed=True),
+        Param("in_state", abi.Uint(8)),
+        Param("reason", abi.Uint(8)),
+    )
+
+
+@dataclass(frozen=True)
 class FileCommitted(Event):
     """Event ``FileCommitted`` of Rounds."""
 
@@ -336,6 +356,42 @@ class PublicationPosted(Event):
 
 
 @dataclass(frozen=True)
+class Recovered(Event):
+    """Event ``Recovered`` of Rounds."""
+
+    study_id: bytes
+    round: int
+    member: Address
+    owners: int
+    digest: bytes
+
+    SOLIDITY_NAME = "Recovered"
+    PARAMS = (
+        Param("study_id", abi.FixedBytes(32), indexed=True),
+        Param("round", abi.Uint(32), indexed=True),
+        Param("member", abi.AddressType(), indexed=True),
+        Param("owners", abi.Uint(256)),
+        Param("digest", abi.FixedBytes(32)),
+    )
+
+
+@dataclass(frozen=True)
+class RecoveryFixed(Event):
+    """Event ``RecoveryFixed`` of Rounds."""
+
+    study_id: bytes
+    round: int
+    owners: int
+
+    SOLIDITY_NAME = "RecoveryFixed"
+    PARAMS = (
+        Param("study_id", abi.FixedBytes(32), indexed=True),
+        Param("round", abi.Uint(32), indexed=True),
+        Param("owners", abi.Uint(256)),
+    )
+
+
+@dataclass(frozen=True)
 class Reported(Event):
     """Event ``Reported`` of Rounds."""
 
@@ -436,14 +492,14 @@ class SumCommitted(Event):
     study_id: bytes
     round: int
     member: Address
-    digest: bytes
+    digests: tuple[bytes, ...]
 
     SOLIDITY_NAME = "SumCommitted"
     PARAMS = (
         Param("study_id", abi.FixedBytes(32), indexed=True),
         Param("round", abi.Uint(32), indexed=True),
         Param("member", abi.AddressType(), indexed=True),
-        Param("digest", abi.FixedBytes(32)),
+        Param("digests", abi.Array(abi.FixedBytes(32))),
     )
 
 
@@ -583,14 +639,14 @@ _COMMIT_SUM: Final = Function[None](
     (
         Param("study_id", abi.FixedBytes(32)),
         Param("round", abi.Uint(32)),
-        Param("digest", abi.FixedBytes(32)),
+        Param("digests", abi.Array(abi.FixedBytes(32))),
     ),
 )
 
 
-def commit_sum(study_id: bytes, round: int, digest: bytes) -> Call[None]:
+def commit_sum(study_id: bytes, round: int, digests: tuple[bytes, ...]) -> Call[None]:
     """Call ``Rounds.commitSum``."""
-    return _COMMIT_SUM(study_id, round, digest)
+    return _COMMIT_SUM(study_id, round, digests)
 
 
 _CONFIRM: Final = Function[None](
@@ -807,6 +863,23 @@ def publish(study_id: bytes, round: int, digest: bytes) -> Call[None]:
     return _PUBLISH(study_id, round, digest)
 
 
+_RECOVER: Final = Function[None](
+    "Rounds",
+    "recover",
+    (
+        Param("study_id", abi.FixedBytes(32)),
+        Param("round", abi.Uint(32)),
+        Param("owners", abi.Uint(256)),
+        Param("digest", abi.FixedBytes(32)),
+    ),
+)
+
+
+def recover(study_id: bytes, round: int, owners: int, digest: bytes) -> Call[None]:
+    """Call ``Rounds.recover``."""
+    return _RECOVER(study_id, round, owners, digest)
+
+
 _REPORT: Final = Function[None](
     "Rounds",
     "report",
@@ -934,6 +1007,7 @@ CONTRACT: Final = Contract(
         _PRIVACY,
         _PROGRESS_OF,
         _PUBLISH,
+        _RECOVER,
         _REPORT,
         _REPORT_NOISE,
         _RESUME,
@@ -950,6 +1024,7 @@ CONTRACT: Final = Contract(
         Confirmed,
         DeliveryFixed,
         DeliveryPosted,
+        Dropped,
         FileCommitted,
         Finalised,
         HeadPosted,
@@ -961,6 +1036,8 @@ CONTRACT: Final = Contract(
         NoiseReported,
         Opened,
         PublicationPosted,
+        Recovered,
+        RecoveryFixed,
         Reported,
         ResumeVoted,
         Resumed,
@@ -995,6 +1072,14 @@ CONTRACT: Final = Contract(
                 Param("study_id", abi.FixedBytes(32)),
                 Param("round", abi.Uint(32)),
                 Param("site", abi.AddressType()),
+            ),
+        ),
+        Error(
+            "NotLive",
+            (
+                Param("study_id", abi.FixedBytes(32)),
+                Param("round", abi.Uint(32)),
+                Param("account", abi.AddressType()),
             ),
         ),
         Error("NotMember", (Param("account", abi.AddressType()),)),
@@ -1036,6 +1121,7 @@ CONTRACT: Final = Contract(
         ),
         Error("WrongSeeds", (Param("member", abi.AddressType()),)),
         Error("WrongState", (Param("state", abi.Uint(8)),)),
+        Error("WrongSums", (Param("member", abi.AddressType()),)),
         Error("WrongVerdict", (Param("place", abi.Uint(256)),)),
         Error("ZeroDigest", ()),
         Error("ZeroReference", ()),

@@ -49,6 +49,8 @@ class Round:
     present: int
     delivered: int
     accepted: int
+    live: int
+    recovered: int
     model_digest: bytes
 
 
@@ -59,6 +61,8 @@ ROUND: Final = abi.Struct(
         abi.Uint(64),
         abi.FixedBytes(32),
         abi.FixedBytes(32),
+        abi.Uint(256),
+        abi.Uint(256),
         abi.Uint(256),
         abi.Uint(256),
         abi.Uint(256),
