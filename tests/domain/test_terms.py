@@ -47,7 +47,9 @@ def test_terms_that_hold_are_read(document):
     ("path", "value", "where"),
     [
         (("format",), "troth/terms/v2", "format"),
-        (("mode",), "B4", "mode"),
+        (("mode",), "B5", "mode"),
+        (("mode",), "B4", "committee"),
+        (("mode",), 2, "mode"),
         (("privacy", "unit"), "client", "privacy.unit"),
         (("privacy", "neighbours"), "replace-one", "privacy.neighbours"),
         (("privacy", "mechanism"), "laplace", "privacy.mechanism"),
@@ -107,6 +109,60 @@ def test_terms_that_hold_are_read(document):
 )
 def test_a_contradiction_is_named_where_it_stands(document, path, value, where):
     assert refused(document, path, value).where == where
+
+
+def with_committee(document, mode, members, honest):
+    """Terms of this mode with a committee of this size, and no site assumed corrupt."""
+    committee = [str(Account(bytes([9 + n] * 32)).address) for n in range(members)]
+    privacy = document["privacy"] | {"honest": honest}
+    finality = document["finality"] | {"corrupt_sites": 0}
+    return document | {
+        "mode": mode,
+        "committee": committee,
+        "privacy": privacy,
+        "finality": finality,
+    }
+
+
+@pytest.mark.parametrize(
+    ("mode", "members", "most"),
+    [("A", 2, 1), ("A", 3, 2), ("A", 4, 3), ("A", 5, 4), ("B3", 3, 2), ("B4", 4, 2)],
+)
+def test_each_mode_has_its_committees_and_its_largest_h(document, mode, members, most):
+    for honest in range(1, most + 1):
+        read = terms.decode(canonical.encode(with_committee(document, mode, members, honest)))
+        assert (read.mode, len(read.committee), read.privacy.honest) == (mode, members, honest)
+    with pytest.raises(TermsError, match=f"at most {most} in mode {mode}") as caught:
+        terms.decode(canonical.encode(with_committee(document, mode, members, most + 1)))
+    assert caught.value.where == "privacy.honest"
+    assert terms.most_honest(mode, members) == most
+
+
+@pytest.mark.parametrize(
+    ("mode", "takes", "sizes"),
+    [("A", "2 to 5", (1, 6)), ("B3", "exactly 3", (2, 4)), ("B4", "exactly 4", (2, 3, 5))],
+)
+def test_a_committee_of_another_size_is_told_which_its_mode_takes(document, mode, takes, sizes):
+    for members in sizes:
+        with pytest.raises(TermsError, match=f"{members} members, mode {mode} takes {takes}"):
+            terms.decode(canonical.encode(with_committee(document, mode, members, 1)))
+
+
+def test_where_a_member_may_be_missing_enough_sites_must_be_honest(document):
+    """Or one crash would leave too few votes for any round to become final."""
+    four = with_committee(document, "B4", 4, 1)
+    least = document["quorum"]["min_sites"]
+    one_too_many = four | {"finality": four["finality"] | {"corrupt_sites": least - 1}}
+    with pytest.raises(TermsError, match=r"2 below quorum\.min_sites") as caught:
+        terms.decode(canonical.encode(one_too_many))
+    assert caught.value.where == "finality.corrupt_sites"
+    three = with_committee(document, "B3", 3, 1)
+    terms.decode(canonical.encode(three | {"finality": one_too_many["finality"]}))
+
+
+def test_an_unknown_mode_is_told_the_known_ones(document):
+    with pytest.raises(TermsError, match="'b4' is unknown; this version knows 'A', 'B3', 'B4'"):
+        terms.decode(canonical.encode(document | {"mode": "b4"}))
 
 
 @pytest.mark.parametrize("candidates", [2, 4, 8])

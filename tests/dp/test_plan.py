@@ -123,6 +123,65 @@ def test_the_largest_exact_bound_of_a_field(variant, largest):
     assert "pine_site" in failed(plan(replace(design, clip=largest + 1)))
 
 
+@pytest.mark.parametrize(
+    ("mode", "members", "most"), [("A", 2, 1), ("A", 5, 4), ("B3", 3, 2), ("B4", 4, 2)]
+)
+def test_the_largest_h_follows_from_the_mode(mode, members, most):
+    """One member knows its own noise; B4 goes on when one of four is gone."""
+    design = replace(HOSPITALS, mode=mode, members=members, honest=most)
+    assert plan(design).fits
+    more = replace(design, honest=most + 1)
+    assert failed(plan(more)) == {"honest"}
+    (check,) = plan(more).failed
+    assert f"at most {most} can be counted on" in check.explanation
+    for proposal in plan(more).proposals:
+        assert (proposal.design.mode, proposal.design.honest) == (mode, most)
+
+
+def test_a_proposal_keeps_the_mode():
+    for change in ({"rounds": 25}, {**FINE, "honest": 3}, {"num_wr_checks": 10}):
+        result = plan(replace(HOSPITALS, **{"mode": "B4", "members": 4, **change}))
+        assert result.proposals
+        assert {proposal.design.mode for proposal in result.proposals} == {"B4"}
+
+
+REPLICATED = "shares: any 1 member learns nothing from them; noise: whoever does not know the "
+
+
+@pytest.mark.parametrize(
+    ("mode", "members", "honest", "words"),
+    [
+        ("A", 2, 1, "anybody outside of the committee, and at most 1 of its members together"),
+        ("A", 5, 1, "anybody outside of the committee, and at most 4 of its members together"),
+        ("A", 5, 3, "anybody outside of the committee, and at most 2 of its members together"),
+        (
+            "B3",
+            3,
+            2,
+            REPLICATED + "noise of 2 members",
+        ),
+        (
+            "B4",
+            4,
+            1,
+            REPLICATED + "noise of 1 member",
+        ),
+    ],
+)
+def test_the_plan_says_against_whom(mode, members, honest, words):
+    design = replace(HOSPITALS, mode=mode, members=members, honest=honest)
+    assert plan(design).against == words
+
+
+def test_the_price_does_not_depend_on_how_shares_are_held():
+    held = [
+        plan(replace(HOSPITALS, mode=mode, members=3, honest=2, noise_variance=616**2 * 2))
+        for mode in ("A", "B3")
+    ]
+    assert held[0].nano_rho_per_round == held[1].nano_rho_per_round
+    assert held[0].delta_total == held[1].delta_total
+
+
 def test_all_failures_are_listed_at_once():
     result = plan(replace(HOSPITALS, **FINE, honest=2, rounds=99))
     assert failed(result) == {"pine_site", "pine_noise", "soundness", "honest", "budget"}
@@ -374,6 +433,10 @@ def test_nothing_near_fits():
         {"variant": "Pine16"},
         {"members": 1},
         {"members": 6},
+        {"mode": "B5"},
+        {"mode": "B3"},
+        {"mode": "B4", "members": 3},
+        {"mode": "B3", "members": 4},
         {"dimension": 0},
         {"record_bounds": (256,) * 4},
         {"record_bounds": (), "weights": ()},

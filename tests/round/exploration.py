@@ -9,6 +9,7 @@ broken.
 import argparse
 import sys
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain, combinations
 from typing import Any
@@ -113,18 +114,34 @@ def rows_of_the_table() -> set[tuple[str, ...]]:
     """Everything that the table lists, as `Found.taken` would show it."""
     listed = set()
     for row in table().rows:
-        here, ways = (row.source.title, row.action), row.outcomes
-        listed |= {(*here, *_listed(outcome)) for outcome in ways}
-        listed |= {(*here, row.source.title)} if row.when == "never" else set()
+        listed |= _listed(row.source, row.action, row.outcomes)
+        if row.when == "never":
+            listed.add((row.source.title, row.action, row.source.title))
     for state, outcomes in table().timeouts.items():
-        listed |= {(state.title, "expire", *_listed(outcome)) for outcome in outcomes}
+        listed |= _listed(state, "expire", outcomes)
     return listed
 
 
-def _listed(outcome: Outcome) -> tuple[str, ...]:
-    many = {"nobody": 0, "owner and denier": 2}.get(outcome.names, 1)
-    aborted = outcome.to is State.ABORTED
-    return (outcome.to.title, outcome.reason, str(many)) if aborted else (outcome.to.title,)
+def steps_without_who_is_missing() -> set[tuple[str, ...]]:
+    """What a deadline that passes may lead to where who missed it can leave: as its step does."""
+    awaited = {state: table().awaited(state) for state in table().timeouts}
+    steps = [_listed(state, "expire", row.outcomes) for state, row in awaited.items() if row]
+    return set().union(*steps)
+
+
+def _listed(state: State, action: str, outcomes: Iterable[Outcome]) -> set[tuple[str, ...]]:
+    return {
+        (state.title, action, outcome.to.title, *end)
+        for outcome in outcomes
+        for end in ([()] if outcome.to is not State.ABORTED else _ends(outcome))
+    }
+
+
+def _ends(outcome: Outcome) -> list[tuple[str, str]]:
+    """The reason, and how many may be named."""
+    pairs = {"owner and denier": "2", "differing pair": "2", "contradicted pair": "12"}
+    many = {"nobody": "0", **pairs}.get(outcome.names, "1")
+    return [(outcome.reason, number) for number in many]
 
 
 def _end(abort: rounds.RoundAborted) -> tuple[str, str]:
@@ -132,12 +149,14 @@ def _end(abort: rounds.RoundAborted) -> tuple[str, str]:
     return table().reasons[abort.reason], str(len(named))
 
 
-def settings(sites: int, max_aborts: int, members: int = 2) -> list[Setting]:
-    """Every choice of honest members, and every number of honest sites."""
+def settings(sites: int, max_aborts: int, members: int = 2, mode: str = "A") -> list[Setting]:
+    """Every choice of honest members, at most one liar in B3 and B4, and every number of sites."""
     committee = MEMBERS[:members]
-    chosen = chain.from_iterable(combinations(committee, n) for n in range(members + 1))
+    fewest = 0 if mode == "A" else members - 1
+    chosen = chain.from_iterable(combinations(committee, n) for n in range(fewest, members + 1))
+    every = sites == 1 and mode == "A"
     return [
-        Setting(sites, frozenset((*honest, *SITES[:count])), max_aborts, members, sites == 1)
+        Setting(sites, frozenset((*honest, *SITES[:count])), max_aborts, members, every, mode)
         for honest in chosen
         for count in range(sites + 1)
     ]
@@ -160,7 +179,8 @@ def key(here: Position) -> Any:
             _vote(here, site),
             own_tags.get(site, b""),
             site in voters,
-            tuple(codes[i] for codes in record.verdicts),
+            tuple(word >> i & 1 for word in record.words.values()),
+            tuple(codes[i] for codes in record.verdicts.values()),
             tuple(posts.get(("commitFile", member)) == forged(i) for member in committee),
             tuple(posts.get(("publish", member)) == bent(i) for member in committee),
         )
@@ -175,10 +195,12 @@ def key(here: Position) -> Any:
         (here.charges, here.fixed is None, here.picked, record.model_digest),
         tuple(sorted(record.unserved.items())),
         tuple(bitmap >> sites for bitmap in maps),
-        tuple(codes[sites:] for codes in record.verdicts),
+        tuple((k, word >> sites) for k, word in record.words.items()),
+        tuple((k, codes[sites:]) for k, codes in record.verdicts.items()),
+        (frozenset(record.live), record.recovered, *sorted(record.recoveries.items())),
+        frozenset(record.sums.items()),
         frozenset(record.posted),
         frozenset(record.owing),
-        frozenset(record.denials),
         tuple(sorted(record.key_heads.items())),
         tuple(sorted(record.noise_lists.items())),
         tuple(_vote(here, member) for member in committee),
@@ -198,14 +220,16 @@ def main() -> int:
     """A line for each setting, then what is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sites", type=int, choices=(1, 2, 3), default=1)
-    parser.add_argument("--members", type=int, choices=(2, 3), default=2)
+    parser.add_argument("--mode", choices=tuple(table().modes), default="A")
+    parser.add_argument("--members", type=int, choices=(2, 3), default=2, help="in mode A")
     parser.add_argument("--aborts", type=int, default=0, help="aborts that a study survives")
     parser.add_argument("--depth", type=int, help="most transitions (without: all there are)")
     given = parser.parse_args()
     broken: dict[str, str] = {}
     missing = rows_of_the_table()
     sys.stdout.write("positions  transitions  depth  honest\n")
-    for setting in settings(given.sites, given.aborts, given.members):
+    members = given.members if given.mode == "A" else table().modes[given.mode].members.start
+    for setting in settings(given.sites, given.aborts, members, given.mode):
         found = explore(setting, given.depth)
         broken = {**found.broken, **broken}
         missing -= found.taken if given.depth is None else missing

@@ -11,6 +11,7 @@ from troth.ledger.address import Address
 from troth.ledger.bindings import privacy_ledger, rounds
 from troth.ledger.bindings.structs import OnChainTerms, Site, Windows
 from troth.round.machine import Emitted, RoundsModel
+from troth.round.record import Shape
 from troth.round.transcript import RoundId, key_chain
 from troth.round.transitions import Fault, State, table
 
@@ -18,7 +19,7 @@ CHAIN = 31337
 ROUNDS = Address(b"\xee" * 20)
 STUDY = b"\x05" * 32
 START, WINDOW = 1000, 50
-A, B, C = (Address(bytes([n]) * 20) for n in (1, 2, 3))  # the committee
+A, B, C, D = (Address(bytes([n]) * 20) for n in (1, 2, 3, 4))  # the committee; D in B4 only
 S = tuple(Address(bytes([n]) * 20) for n in (11, 12, 13))
 ANYONE = Address(b"\x77" * 20)
 COMMITTEE = (A, B, C)
@@ -30,6 +31,8 @@ ACCEPT = bytes(9)
 REJECT_B = bytes(6) + b"\x06" + bytes(2)
 NOISE_OF_B = 1 << 6
 DISPUTED = (State.CONTESTED, State.ANSWERED)
+TAGGED = (State.SUMMED, State.CHALLENGED, State.PUBLISHED)
+"""Where only mode A goes."""
 SEED, SEEDS = b"\x31" * 32, (b"\x31" * 32, b"\x32" * 32)
 EVIDENCE = b"\x07" * 32
 
@@ -54,6 +57,10 @@ def terms(**changes):
         "sites": sites,
     }
     return OnChainTerms(**{**usual, **changes})
+
+
+B3 = terms(mode=1)
+B4 = terms(mode=2, committee=(*COMMITTEE, D), max_aborts=5, accusations=5)
 
 
 @dataclass
@@ -148,55 +155,112 @@ class Game:
     def reveal(self, member, level):
         return self.act(member, "reveal", value=self.chain(member)[level])
 
+    @property
+    def shape(self):
+        return Shape(self.others.study)
+
+    @property
+    def committee(self):
+        return self.others.study.committee
+
+    @property
+    def live(self):
+        return [self.committee[member] for member in sorted(self.record.live)]
+
     def reveals(self, level):
-        return [self.reveal(member, level) for member in COMMITTEE][-1]
+        return [self.reveal(member, level) for member in self.live][-1]
 
     def members(self, action, **given):
-        return [self.act(member, action, **given) for member in COMMITTEE][-1]
+        return [self.act(member, action, **given) for member in self.live][-1]
 
-    def report(self, sites=S, members=COMMITTEE):
+    def each(self, action, **given):
+        """Live members, in order, each with a value of its own; what the last one's call says."""
+        ((name, values),) = given.items()
+        posts = zip(self.live, values, strict=True)
+        return [self.act(member, action, **{name: value}) for member, value in posts][-1]
+
+    def confirm(self):
+        return self.members("confirm", fetched=sum(1 << member for member in self.record.live))
+
+    def codes(self):
+        """The verdict that accepts everything there is."""
+        record, places = self.record, range(self.shape.places)
+        return bytes(
+            0 if record.delivered >> place & 1 else 1 + (record.present >> place & 1)
+            for place in places
+        )
+
+    def judge(self, codes=None, contradicted=0):
+        """Everybody posts the same."""
+        codes = self.codes() if codes is None else codes
+        verdict = codes + bytes([contradicted] * self.shape.replicated)
+        return self.members("judge", codes=verdict)
+
+    def commit_sum(self):
+        """Equal digests of equal sums, which are anything."""
+        digests = tuple(bytes([3 + share]) * 32 for share in range(self.shape.members))
+        if not self.shape.replicated:
+            return self.members("commitSum", digests=digests[:1])
+        held = [digests[:k] + digests[k + 1 :] for k in sorted(self.record.live)]
+        return self.each("commitSum", digests=held)
+
+    def report(self, sites=S, members=None):
         for site in sites:
             self.act(site, "report", digest=bytes(site) + bytes(12))
-        for member in members:
+        for member in self.live if members is None else members:
             self.act(member, "reportNoise", digest=bytes(member) + bytes(12))
 
     def reach(self, state):
         """Everybody is honest up to this state, but for C where noise is disputed."""
+        spares = self.shape.least < self.shape.members
+        skipped = (() if spares else (State.SEEDED,)) + TAGGED * self.shape.replicated
         steps = {
             State.ANNOUNCING: lambda: self.announce(A),
-            State.ANNOUNCED: lambda: [self.announce(member) for member in (B, C)],
+            State.ANNOUNCED: lambda: [self.announce(m) for m in self.live if m != A],
             State.OPEN: lambda: self.act(ANYONE, "open"),
             State.CLOSED: lambda: (self.report(), self.act(ANYONE, "close")),
             State.CONTESTED: self.deny,
-            State.ANSWERED: lambda: self.act(B, "answer", digest=b"\x05" * 32),
-            State.DELIVERED: lambda: self.members("deliver", opened=ALL_PLACES),
+            State.ANSWERED: self.answer,
+            State.DELIVERED: lambda: self.members("deliver", opened=self.record.present),
             State.KEYED: lambda: self.reveals(2),
             State.COMMITTED: lambda: self.members("commitFile", digest=b"\x02" * 32),
-            State.JUDGED: lambda: self.members("confirm", fetched=0b111),
-            State.SETTLED: lambda: self.members("judge", codes=ACCEPT),
-            State.SUMMED: lambda: self.members("commitSum", digest=b"\x03" * 32),
+            State.JUDGED: self.confirm,
+            State.SETTLED: self.judge,
+            State.SUMMED: self.commit_sum,
             State.CHALLENGED: lambda: self.reveals(1),
             State.PUBLISHED: lambda: self.members("publish", digest=b"\x04" * 32),
-            State.HELD: lambda: self.members("confirm", fetched=0b111),
+            State.HELD: self.commit_sum if self.shape.replicated else self.confirm,
             State.PICKED: lambda: self.reveals(0),
-            State.OPENED: lambda: self.members("openNoise", seeds=(SEED,)),
+            State.SEEDED: self.open_noise,
+            State.OPENED: self.recover if spares else self.open_noise,
             State.FINAL: lambda: (self.attest(), self.act(ANYONE, "finalise")),
         }
         undisputed = () if {state, self.state} & set(DISPUTED) else DISPUTED
         for to, step in steps.items():
-            if self.state < to <= state and to not in undisputed:
+            if self.state < to <= state and to not in (*undisputed, *skipped):
                 step()
                 assert self.state is to
         return self
 
     def deny(self):
         """C says that it cannot open the second noise candidate of B."""
-        for member in (A, B):
-            self.act(member, "deliver", opened=ALL_PLACES)
-        return self.act(C, "deliver", opened=ALL_PLACES & ~NOISE_OF_B)
+        present = self.record.present
+        return self.each(
+            "deliver", opened=[present & ~(NOISE_OF_B * (member == C)) for member in self.live]
+        )
 
-    def attest(self, voters=(*COMMITTEE, *S), model=MODEL, *, tags_right=True):
-        for voter in voters:
+    def answer(self):
+        answering = self.live if self.shape.replicated else (B,)
+        return [self.act(member, "answer", digest=b"\x05" * 32) for member in answering][-1]
+
+    def open_noise(self):
+        return self.members("openNoise", seeds=(SEED,))
+
+    def recover(self, owners=0):
+        return self.members("recover", owners=owners, digest=b"\x06" * 32 if owners else bytes(32))
+
+    def attest(self, voters=None, model=MODEL, *, tags_right=True):
+        for voter in (*self.live, *S) if voters is None else voters:
             self.act(voter, "attest", model_digest=model, tags_right=tags_right)
 
     def accuse(self, voters, fault, party):
@@ -226,6 +290,11 @@ class Game:
         return self
 
 
+def game_at(state):
+    """A game in one state, in mode A wherever that has the state."""
+    return Game(**{"study": B4} if state is State.SEEDED else {}).at(state)
+
+
 def aborted(events):
     """Reason, state and parties of the abort that these events end with."""
     *_, abort, moved = events
@@ -244,9 +313,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "answer": {"digest": b"\x01" * 32},
     "confirm": {"fetched": 1},
     "judge": {"codes": b""},
-    "commitSum": {"digest": b"\x01" * 32},
+    "commitSum": {"digests": (b"\x01" * 32,)},
     "publish": {"digest": b"\x01" * 32},
     "openNoise": {"seeds": (SEED,)},
+    "recover": {"owners": 0, "digest": bytes(32)},
     "attest": {"model_digest": b"\x01" * 32, "tags_right": True},
     "accuse": {"fault": Fault.TAG, "party": B, "evidence": EVIDENCE},
     "review": {"tags_right": True},

@@ -14,11 +14,11 @@ from troth.round.record import Progress, RoundRecord
 from troth.round.transitions import Fault, table
 
 STUDY, CONTRACT, CHAIN = b"\x05" * 32, Address(b"\xee" * 20), 1
-A, B, C = MEMBERS = tuple(Address(bytes([n]) * 20) for n in (1, 2, 3))
+A, B, C, D = MEMBERS = tuple(Address(bytes([n]) * 20) for n in (1, 2, 3, 4))
 SITES = tuple(Address(bytes([n]) * 20) for n in (11, 12, 13))
 ANYONE = Address(b"\x77" * 20)
 NAMES = dict(
-    zip((*MEMBERS, *SITES, ANYONE), ("A", "B", "C", "s1", "s2", "s3", "anyone"), strict=True)
+    zip((*MEMBERS, *SITES, ANYONE), ("A", "B", "C", "D", "s1", "s2", "s3", "anyone"), strict=True)
 )
 CANDIDATES = 2
 NOW, PAST = 1, 0
@@ -39,13 +39,13 @@ the model that follows from it, that is not the reports'."""
 
 @cache
 def shut(member: int) -> bytes:
-    """A report whose share for one member does not open."""
+    """A report of which one member cannot open a share; where it holds several, the first."""
     return label(f"shut to {member}")
 
 
 @cache
 def forged(place: int) -> bytes:
-    """A verifier file that turns the verdict at one place around."""
+    """A verifier file that turns the verdict at one place around, if no other holder says else."""
     return label(f"forged at {place}")
 
 
@@ -64,6 +64,16 @@ class Setting:
     max_aborts: int = 0
     members: int = 2
     every_site: bool = False
+    mode: str = "A"
+
+    @property
+    def replicated(self) -> bool:
+        return self.mode != "A"
+
+    @property
+    def spares(self) -> bool:
+        """Whether the round goes on without one member."""
+        return self.mode == "B4"
 
     @cached_property
     def committee(self) -> tuple[Address, ...]:
@@ -75,14 +85,17 @@ class Setting:
 
     @cached_property
     def terms(self) -> OnChainTerms:
-        """All sites but one are a quorum (of one: that one). One unattributed abort is a pause."""
-        least = max(1, self.sites - 1)
+        """All sites but one are a quorum (of one: that one). One unattributed abort is a pause.
+
+        In B4 all sites are: it asks for one more vote, so that it can spare a member's.
+        """
+        least = self.sites if self.spares else max(1, self.sites - 1)
         return OnChainTerms(
-            mode=0,
+            mode=tuple(table().modes).index(self.mode),
             honest=1,
             noise_candidates=CANDIDATES,
             accusations=1,
-            corrupt_sites=least - 1,
+            corrupt_sites=max(0, least - 1 - self.spares),
             every_site=self.every_site,
             rounds=1,
             max_aborts=self.max_aborts,
@@ -97,9 +110,28 @@ class Setting:
 
     @property
     def assumed(self) -> bool:
-        """Whether no more sites lie than the terms assume."""
+        """Whether no more sites lie than the terms assume.
+
+        Of the members all may lie; but where shares are replicated only one does here.
+        """
         lying = [site for site in SITES[: self.sites] if site not in self.honest]
         return len(lying) <= self.terms.corrupt_sites
+
+    @property
+    def survives(self) -> bool:
+        """Whether one member can do nothing to end a round: enough votes remain without it."""
+        votes = self.members - 1 + self.sites
+        sites = self.honest.issuperset(SITES[: self.sites])
+        return self.spares and sites and votes > self.members + self.terms.corrupt_sites
+
+    def lacks(self, member: int) -> int:
+        """The share of a report that is shut to a member: the first that it holds, in B3 and B4."""
+        return int(member == 0)
+
+    def forges(self, member: int, place: int) -> tuple[int, ...]:
+        """The shares that a forged file lies about: of a site's report all, of noise the first."""
+        held = tuple(share for share in range(self.members) if share != member)
+        return held if place < self.sites else held[:1]
 
     def noise_place(self, owner: int) -> int:
         """The place of a member's first noise candidate."""
@@ -158,7 +190,8 @@ class Position:
     @property
     def over(self) -> bool:
         ended = self.study.finals > 0 or self.study.aborts > self.setting.max_aborts
-        return ended or bool(self.study.guilty)
+        fewest = 3 if self.setting.spares else self.setting.members
+        return ended or self.setting.members - len(self.study.guilty) < fewest
 
     def honest(self, who: Address) -> bool:
         return who in self.setting.honest

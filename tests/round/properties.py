@@ -7,7 +7,17 @@ refused, is `exploration`'s to say: it sees all transitions.
 from collections.abc import Iterator
 from typing import Any
 
-from tests.round.positions import KEPT, RIGHT, SITES, STOPPED, Position, shut
+from tests.round.holders import absent
+from tests.round.positions import (
+    KEPT,
+    RIGHT,
+    SHIFTED,
+    SITES,
+    STOPPED,
+    Position,
+    forged,
+    shut,
+)
 from tests.round.schedules import Move
 
 from troth.ledger.address import ZERO, Address
@@ -29,6 +39,8 @@ ON_SETTLEMENT = (
     rounds.SumCommitted,
     rounds.PublicationPosted,
     rounds.NoiseOpened,
+    rounds.Recovered,
+    rounds.RecoveryFixed,
     rounds.Attested,
     rounds.Accused,
     rounds.Finalised,
@@ -47,7 +59,7 @@ def broken_by(before: Position, move: Move, after: Position, events: list[Any]) 
         yield f"{move.action} leads no further in {before.record.state.title}"
     yield from _charge(before, after)
     for event in events:
-        yield from _said(before, after, event)
+        yield from _said(before, move, after, event)
     if any(before.honest(after.setting.committee[j]) for j in after.study.guilty):
         yield "an honest member is held proven at fault"
 
@@ -64,7 +76,7 @@ def _charge(before: Position, after: Position) -> Iterator[str]:
         yield f"an abort in {before.record.state.title} leaves the reservation"
 
 
-def _said(before: Position, after: Position, event: Any) -> Iterator[str]:
+def _said(before: Position, move: Move, after: Position, event: Any) -> Iterator[str]:
     """What one event promises."""
     name = type(event).__name__
     level = event.level if isinstance(event, rounds.KeyRevealed) else None
@@ -74,6 +86,8 @@ def _said(before: Position, after: Position, event: Any) -> Iterator[str]:
         yield f"{name} without a reservation"
     if settled and before.charges != SETTLED:
         yield f"{name} before the charge is settled"
+    if isinstance(event, rounds.Dropped):
+        yield from _left(before, after, event)
     if isinstance(event, rounds.AcceptedFixed) and before.fixed is not None:
         yield "S is fixed twice"
     if isinstance(event, rounds.HeadPosted) and before.paused:
@@ -85,7 +99,7 @@ def _said(before: Position, after: Position, event: Any) -> Iterator[str]:
     if isinstance(event, rounds.Finalised):
         yield from _final(before, event.model_digest)
     if isinstance(event, rounds.RoundAborted):
-        yield from _aborted(before, after, event)
+        yield from _aborted(before, move, after, event)
 
 
 def _final(before: Position, digest: bytes) -> Iterator[str]:
@@ -108,13 +122,18 @@ def _final(before: Position, digest: bytes) -> Iterator[str]:
         yield "a final model that no honest party could attest"
 
 
-def _aborted(before: Position, after: Position, abort: rounds.RoundAborted) -> Iterator[str]:
+def _aborted(
+    before: Position, move: Move, after: Position, abort: rounds.RoundAborted
+) -> Iterator[str]:
     reason = table().reasons[abort.reason]
     named = [who for who in (abort.party, abort.other) if who != ZERO]
     where = before.record.state.title
-    if named and not any(who in _at_fault(before, abort) for who in named):
+    if named and not _at_fault(before, move, abort).intersection(named):
         since = "once the study is stopped" if before.frame == STOPPED else "once it is voted out"
         yield f"{reason} in {where} names nobody at fault" + f", {since}" * bool(before.frame)
+    accused = any(before.honest(who) for who in before.record.accusations)  # instead of attesting
+    if before.setting.survives and not before.frame and not accused:
+        yield f"{reason} in {where} ends a round that could go on"
     open_questions = reason in table().unattributed
     if after.study.unattributed - before.study.unattributed != open_questions:
         yield f"{reason} in {where} is counted wrongly"
@@ -124,7 +143,31 @@ def _aborted(before: Position, after: Position, abort: rounds.RoundAborted) -> I
             yield "an accusation is used up without a word"
 
 
-def _at_fault(before: Position, abort: rounds.RoundAborted) -> set[Address]:
+def _left(before: Position, after: Position, event: rounds.Dropped) -> Iterator[str]:
+    """Only a liar leaves, for what it did, and only where three others remain."""
+    setting, reason = before.setting, table().reasons[event.reason]
+    where, remain = before.record.state.title, len(before.record.live) - 1
+    if before.honest(event.member):
+        yield f"an honest member leaves in {where} ({reason})"
+    if not setting.spares or remain < setting.members - 1:
+        yield f"a member leaves too few behind in {where}"
+    if (reason == "Withheld") != before.late:
+        yield f"a member leaves in {where} for {reason}"
+    if (setting.committee.index(event.member) in after.study.guilty) != _proves(before, event):
+        yield f"a member that leaves in {where} ({reason}) is held at fault, or not, wrongly"
+    if after.record.state <= before.record.state:
+        yield f"a round waits in {where} after a member left"
+
+
+def _proves(before: Position, event: rounds.Dropped) -> bool:
+    """Silence once the pick is fixed or known; and seeds that are not what was reported."""
+    state, index = before.record.state, before.setting.committee.index(event.member)
+    if state is State.SEEDED and not before.late:
+        return bool(absent(before) >> index & 1)
+    return state in (State.HELD, State.PICKED, State.SEEDED)
+
+
+def _at_fault(before: Position, move: Move, abort: rounds.RoundAborted) -> set[Address]:
     """Who is not honest and did what the reason says. Of a pair one is enough."""
     setting, record, reason = before.setting, before.record, table().reasons[abort.reason]
     found: set[Address] = set()
@@ -137,9 +180,13 @@ def _at_fault(before: Position, abort: rounds.RoundAborted) -> set[Address]:
     elif reason == "Noise" and abort.other != ZERO:
         owner, denier = map(setting.committee.index, (abort.party, abort.other))
         closed = record.noise_lists[owner] == shut(denier)
-        found = {abort.other}
-        if closed and before.posts["answer", abort.party] != RIGHT:
-            found = {abort.party}
+        # In mode A the owner can open it later; where shares are replicated it should have at once.
+        shown = not setting.replicated and before.posts.get(("answer", abort.party)) == RIGHT
+        found = {abort.party} if closed and not shown else {abort.other}
+    elif reason == "Disagree":
+        false = (SHIFTED, *map(forged, range(setting.noise_place(setting.members))))
+        said = [*before.posts.items(), ((move.action, move.who), move.value)]
+        found = {who for (_, who), word in said if word in false}
     elif reason == "Fault":
         found = _proven(before)
     return {who for who in found if not before.honest(who)}

@@ -10,13 +10,13 @@ from functools import cache
 from itertools import product
 from typing import Any, TypeAlias
 
+from tests.round.erasing import READ_UNTIL, erased
+from tests.round.holders import absent
 from tests.round.positions import (
     ANYONE,
     CHAIN,
     CONTRACT,
     FALSE,
-    INVALID,
-    KEPT,
     NAMES,
     NOW,
     OTHER,
@@ -39,7 +39,6 @@ from troth.ledger.address import ZERO, Address
 from troth.ledger.bindings import rounds
 from troth.ledger.bindings.structs import OnChainTerms
 from troth.round.machine import Emitted, Progress, RoundsModel
-from troth.round.record import RoundRecord
 from troth.round.transcript import (
     CHALLENGE_LEVEL,
     HEAD_LEVEL,
@@ -54,8 +53,9 @@ from troth.round.transitions import Fault, State, table
 ARGUMENT = {
     "announce": "key_head", "report": "digest", "reportNoise": "digest", "deliver": "opened",
     "answer": "digest", "reveal": "value", "commitFile": "digest", "confirm": "fetched",
-    "judge": "codes", "commitSum": "digest", "publish": "digest", "openNoise": "seeds",
-    "attest": "model_digest", "review": "tags_right", "defend": "seeds", "resume": "restored",
+    "judge": "codes", "commitSum": "digests", "publish": "digest", "openNoise": "seeds",
+    "recover": "owners", "attest": "model_digest", "review": "tags_right", "defend": "seeds",
+    "resume": "restored",
 }  # fmt: skip
 LEVELS = {
     State.ABSENT: HEAD_LEVEL,
@@ -87,7 +87,8 @@ class Move:
         if isinstance(self.value, tuple):
             fault, party = self.value
             return f"{fault.title} of {NAMES[party]}"
-        return f"{self.value:b}" if self.action in ("deliver", "confirm") else str(self.value or "")
+        bitmaps = ("deliver", "confirm", "recover")
+        return f"{self.value:b}" if self.action in bitmaps else str(self.value or "")
 
 
 Next: TypeAlias = tuple[Move, Position | None, list[Any]]
@@ -227,14 +228,14 @@ def _applied(here: Position, move: Move) -> tuple[Position | None, list[Any]]:
     except ContractRefused:
         return None, []
     events, posts = [item.event for item in emitted], dict(here.posts)
-    if move.action in _READ_UNTIL:
+    if move.action in READ_UNTIL:
         posts[move.action, move.who] = move.value
     said = [event.accepted for event in events if isinstance(event, rounds.AcceptedFixed)]
     record, progress.rounds = progress.rounds[here.number], {}
     record.deadline = NOW if record.deadline >= NOW else PAST
     fixed = said[0] if said and here.fixed is None else here.fixed
     charges = (*here.charges, *around.charged)
-    return _erased(here, progress, record, posts, charges, fixed), events
+    return erased(here, progress, record, posts, charges, fixed), events
 
 
 def _given(here: Position, move: Move) -> dict[str, Any]:
@@ -248,6 +249,11 @@ def _given(here: Position, move: Move) -> dict[str, Any]:
         given["hpke_key_digest"] = RIGHT
     elif move.action == "openNoise":
         given["seeds"] = (move.value,)
+    elif move.action == "commitSum":  # a shifted sum is the first of those that a member holds
+        same = here.setting.members - 2 if here.setting.replicated else 0
+        given["digests"] = (move.value, *[RIGHT] * same)
+    elif move.action == "recover":
+        given["digest"] = RIGHT if move.value else bytes(32)
     elif move.action == "defend":
         given["seeds"] = (RIGHT, OTHER)
     elif move.action == "attest":
@@ -282,7 +288,7 @@ def _picked(after: Position) -> Iterator[Position]:
             record = replace(after.record, noise_lists=seen)
             yield replace(after, picked=frozenset(chosen), record=record)
     elif after.record.state is State.OPENED and after.truth is None:
-        gone = replace(after.record, noise_lists={})
+        gone = replace(after.record, noise_lists={}, recovered=0)
         yield replace(after, truth=_truth(after), posts={}, picked=frozenset(), record=gone)
     else:
         yield after
@@ -293,6 +299,8 @@ def _truth(after: Position) -> Truth:
     setting, posts = after.setting, after.posts
     if not setting.honest:
         return Truth()  # there is nobody to find anything out
+    if setting.replicated:
+        return _truth_without_tags(after)
     sums = {member: posts["commitSum", member] for member in setting.committee}
     told = {member: posts["publish", member] for member in setting.committee}
     noise = {bent(setting.noise_place(owner)): owner for owner in range(setting.members)}
@@ -309,6 +317,12 @@ def _truth(after: Position) -> Truth:
     return Truth(None, *_told_apart(after, told, noise), model)
 
 
+def _truth_without_tags(after: Position) -> Truth:
+    """Equal sums of at least two holders, of which one is honest, are right."""
+    false = absent(after) & ~after.record.recovered
+    return Truth((Fault.OPENING, after.setting.committee[min(bits(false))]) if false else None)
+
+
 def _told_apart(
     after: Position, told: dict[Address, bytes], noise: dict[bytes, int]
 ) -> tuple[tuple[tuple[Address, Address], ...], tuple[tuple[Address, Address], ...]]:
@@ -322,94 +336,6 @@ def _told_apart(
         if owner != who and after.honest(owner):
             shown[owner] = who
     return tuple(sorted(own.items())), tuple(sorted(shown.items()))
-
-
-_READ_UNTIL = {
-    "answer": State.ANSWERED,
-    "commitFile": State.JUDGED,
-    "commitSum": State.OPENED,
-    "publish": State.OPENED,
-    "openNoise": State.OPENED,
-}
-_ASKED_UNTIL = {STOPPED: State.OPEN}
-
-
-def _erased(
-    before: Position,
-    study: Progress,
-    record: RoundRecord,
-    posts: dict[tuple[str, Address], bytes],
-    charges: tuple[str, ...],
-    fixed: int | None,
-) -> Position:
-    """Without what nobody reads again: gone, not ignored, so a later reader would not find it."""
-    state, setting = record.state, before.setting
-    posts = {key: value for key, value in posts.items() if state <= _READ_UNTIL[key[0]]}
-    record.heads_digest = record.transcript = bytes(32)
-    record.verdicts.sort()
-    if state is State.CLOSED:  # whose noise is denied
-        record.denials = {(owner, 0, 0) for owner, _, _ in record.denials}
-    if state is State.ANSWERED and record.denials:  # the first pair
-        record.denials, record.delivered = {min(record.denials)}, record.present
-    if state >= State.DELIVERED:
-        record.reports = {i: w for i, w in record.reports.items() if record.delivered >> i & 1}
-        record.noise_lists = {j: _opens(word) for j, word in record.noise_lists.items()}
-    if state >= State.SETTLED:
-        record.reports, record.verdicts, record.denials = {}, [], set()
-        record.noise_lists = {j: _verifies(word) for j, word in record.noise_lists.items()}
-        record.enrolled = record.present = record.delivered = 0
-    if state is State.PUBLISHED and (end := _unequal(setting, posts)):
-        word, blamed = end
-        posts = {("commitSum", who): RIGHT for who in setting.committee}
-        posts |= {("publish", w): word if w in blamed else RIGHT for w in setting.committee}
-        record.noise_lists = dict.fromkeys(record.noise_lists, RIGHT)
-    if state >= State.PICKED:
-        record.key_heads, record.hpke_keys = {}, {}
-    if state.ended:
-        sites = SITES[: setting.sites] if state is State.FINAL else ()
-        record.noise_lists, record.accepted = {}, fixed or 0
-        record.attestations = {s: a for s, a in record.attestations.items() if s in sites}
-        record.accusations = {s: a for s, a in record.accusations.items() if s in sites}
-    study.resumptions = 0
-    if state is not State.ABSENT or study.unattributed < setting.terms.accusations:
-        study.resume_votes = {}
-    return replace(
-        before,
-        study=study,
-        record=record,
-        posts=posts,
-        charges=charges,
-        fixed=fixed,
-        frame=before.frame if state < _ASKED_UNTIL.get(before.frame, State.CLOSED) else "",
-        enrolled=before.enrolled if state < State.OPEN else 0,
-        truth=None if state.ended else before.truth,
-    )
-
-
-def _unequal(
-    setting: Setting, posts: dict[tuple[str, Address], bytes]
-) -> tuple[bytes, list[Address]] | None:
-    """What decides the rest of the round once all have published, whatever else they posted.
-
-    Blobs that nobody honest can fetch, or else the first that does not add up.
-    """
-    told = {who: posts["publish", who] for who in setting.committee}
-    if kept := [who for who, word in told.items() if word == KEPT]:
-        return KEPT, kept
-    for who, word in told.items():
-        if word == OTHER or (word == RIGHT and posts["commitSum", who] == SHIFTED):
-            return OTHER, [who]
-    return None
-
-
-def _opens(word: bytes) -> bytes:
-    """What is still true of a list of noise once it is delivered."""
-    return word if word in (INVALID, FALSE) else RIGHT
-
-
-def _verifies(word: bytes) -> bytes:
-    """What is still true of it once it is accepted: nothing that its seed gives is invalid."""
-    return FALSE if word in (INVALID, FALSE) else RIGHT
 
 
 def start(setting: Setting, study: Progress | None = None) -> Position:

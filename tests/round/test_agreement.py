@@ -1,17 +1,21 @@
 """The id of a study joins document and integers; no member approves one without the other."""
 
+import re
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from troth.domain import terms as document
+from troth.domain.terms import MODES
 from troth.errors import TermsError
 from troth.ledger.address import Address
 from troth.ledger.bindings import dataset_registry, study_registry
 from troth.ledger.bindings.structs import OnChainTerms
 from troth.roles import steward
-from troth.round.agreement import on_chain_terms, require_fit, study_id
+from troth.round.agreement import on_chain_terms, require_fit, study_design, study_id
+from troth.round.transitions import table
 
 
 def examined(finished, **changes):
@@ -98,6 +102,24 @@ def test_values_that_no_study_could_have_are_a_matter_of_the_terms(finished):
     for changed in (unknown, absurd):
         with pytest.raises(TermsError, match="parameters"):
             require_fit(changed)
+
+
+def test_modes_have_the_numbers_of_the_contract_and_the_sizes_of_the_table(finished):
+    terms = finished.small.study.terms
+    source = Path(__file__).resolve().parents[2] / "contracts/study/Modes.sol"
+    numbers = re.findall(r"uint8 internal constant (\w+) = (\d+);", source.read_text())
+    assert [name for name, _ in numbers] == list(MODES) == list(table().modes)
+    for name, number in numbers:
+        assert on_chain_terms(replace(terms, mode=name)).mode == int(number)
+        assert table().modes[name].members == MODES[name]
+
+
+def test_the_plan_knows_the_mode(finished):
+    terms = finished.small.study.terms
+    committee = (*terms.committee, "0x" + "77" * 20)
+    three = replace(terms, mode="B3", committee=committee[:3])
+    assert study_design(terms).mode == terms.mode
+    assert study_design(three).mode == "B3"
 
 
 def test_the_document_is_read_back_as_it_was(finished):

@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.round.exploration import Found, explore, rows_of_the_table, settings
-from tests.round.positions import MEMBERS, SITES, A, B, Setting
+from tests.round.exploration import (
+    Found,
+    explore,
+    rows_of_the_table,
+    settings,
+    steps_without_who_is_missing,
+)
+from tests.round.positions import MEMBERS, SITES, A, B, C, Setting
 
-from troth.round import actions, ballots, guards, machine
+from troth.round import actions, ballots, fixing, guards, leaving, machine
+from troth.round.replication import opened_by_all
 from troth.round.transitions import Fault, State, table
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "round.md"
@@ -23,21 +30,34 @@ def members(setting):
 
 RUNS = {
     # One site, and one abort that the study survives.
-    (2, 1, 1): [s for s in settings(1, 1) if members(s) != [B]],
+    ("A", 2, 1, 1): [s for s in settings(1, 1) if members(s) != [B]],
     # Two sites that are both honest, or both not.
-    (2, 2, 0): [
+    ("A", 2, 2, 0): [
         s for s in settings(2, 0) if members(s) != [B] and (S1 in s.honest) == (S2 in s.honest)
     ],
     # Three members of which the first, the last or nobody lies.
-    (3, 1, 0): [s for s in settings(1, 0, 3) if len(members(s)) > 1 and {B, S1} <= s.honest],
+    ("A", 3, 1, 0): [s for s in settings(1, 0, 3) if len(members(s)) > 1 and {B, S1} <= s.honest],
+    # Replicated shares: nobody lies, the last member does, the first does with the only site.
+    ("B3", 3, 1, 0): [
+        s for s in settings(1, 0, 3, "B3") if (S1 in s.honest) == (A in s.honest) and B in s.honest
+    ],
+    # Two honest sites: nobody lies, or the last member.
+    ("B4", 4, 2, 0): [s for s in settings(2, 0, 4, "B4") if {A, B, C, S1, S2} <= s.honest],
 }
-"""By members, sites and aborts that a study survives. The command searches all settings."""
+"""By mode, members, sites and aborts that a study survives. The command searches all settings."""
+BEYOND_ONE_LIAR = {
+    ("Seeded", "expire", "Aborted", "Withheld", "1"),
+    ("Seeded", "recover", "Aborted", "Disagree", "0"),
+    ("Seeded", "recover", "Aborted", "Fault", "1"),
+    ("Seeded", "recover", "Aborted", "Noise", "0"),
+}
+"""What one liar of three or four members cannot bring about; ``test_recovering.py`` can."""
 NAMED = "Fault in Opened names nobody at fault"
 PROVEN = "an honest member is held proven at fault"
 
 
 @cache
-def searched(run: tuple[int, int, int]) -> list[tuple[Setting, Found]]:
+def searched(run: tuple[str, int, int, int]) -> list[tuple[Setting, Found]]:
     return [(setting, explore(setting)) for setting in RUNS[run]]
 
 
@@ -64,14 +84,31 @@ def test_every_row_of_the_table_is_taken_and_nothing_else():
     taken = set().union(*(found.taken for run in RUNS for _, found in searched(run)))
     calls = {row for row in taken if row[1] in {"expire", *(r.action for r in table().rows)}}
     stays = {row for row in calls if row[0] == row[2]}
-    assert calls - stays <= rows_of_the_table()
-    assert rows_of_the_table() <= calls
+    assert calls - stays <= rows_of_the_table() | steps_without_who_is_missing()
+    assert rows_of_the_table() - calls == BEYOND_ONE_LIAR
     assert {row[n] for row in taken for n in (0, 2)} == {state.title for state in State}
+
+
+def test_of_four_members_one_may_be_missing_in_every_step():
+    steps = {state.title for state in State if state in table().timeouts and table().awaited(state)}
+    taken = set().union(*(found.taken for _, found in searched(("B4", 4, 2, 0))))
+    went_on = {row[0] for row in taken if row[1] == "expire" and row[2] != "Aborted"}
+    assert went_on == steps - {"Summed", "Challenged", "Published"}
+
+
+def test_one_liar_of_four_members_ends_no_round_but_by_a_vote_or_an_accusation():
+    for setting, found in searched(("B4", 4, 2, 0)):
+        assert setting.survives
+        ends = {row[:1] + row[3:4] for row in found.taken if row[2] == "Aborted"}
+        liar = len(setting.honest) < len(setting.parties)
+        by_votes = {("Announcing", "Revoked"), ("Announced", "NotOpened"), ("Open", "Revoked")}
+        voted = {("Opened", "Fault"), ("Opened", "Conflict")} if liar else set()
+        assert ends == by_votes | voted
 
 
 @pytest.mark.parametrize("run", RUNS)
 def test_a_study_tries_again_after_an_abort_pauses_and_ends(run):
-    survives = run[2] > 0
+    survives = run[3] > 0
     taken = [found.taken for _, found in searched(run)]
     assert all((("Aborted", "next round", "Absent") in rows) == survives for rows in taken)
     assert any(("Absent", "resume", "Absent") in rows for rows in taken) == survives
@@ -80,14 +117,15 @@ def test_a_study_tries_again_after_an_abort_pauses_and_ends(run):
 def test_the_document_has_these_numbers():
     section = DOCUMENT.read_text(encoding="utf-8").split("## What an exhaustive search found\n")[1]
     shown = [
-        tuple(int(cell.replace(",", "")) for cell in line.strip("| ").split("|"))
-        for line in re.findall(r"^\| \d.*\|$", section.split("\n## ")[0], re.MULTILINE)
+        tuple(cell.strip().replace(",", "") for cell in line.strip("| ").split("|"))
+        for line in re.findall(r"^\| [AB]\d? .*\|$", section.split("\n## ")[0], re.MULTILINE)
     ]
     counted = []
     for run in RUNS:
         found = [f for _, f in searched(run)]
         sums = sum(f.positions for f in found), sum(f.transitions for f in found)
-        counted.append((*run[:2], run[2] + 1, len(found), *sums, max(f.depth for f in found)))
+        row = (*run[:3], run[3] + 1, len(found), *sums, max(f.depth for f in found))
+        counted.append(tuple(map(str, row)))
     assert shown == counted
 
 
@@ -208,7 +246,7 @@ def test_reports_without_a_reservation_are_found(change):
 
 
 def test_a_model_that_a_minority_attests_is_found(monkeypatch):
-    for place in (machine, guards):
+    for place in (fixing, guards):
         monkeypatch.setattr(place, "majority", _any_vote)
     assert "B: attest other" in news()["a final model without its majority"]
 
@@ -272,12 +310,17 @@ def test_rejected_noise_that_names_its_owner_alone_is_found(change, monkeypatch)
     assert last(news()["Noise in Judged names nobody at fault"]).startswith("B: judge")
 
 
+def _owner_of_denied_noise(call):
+    lacked = call.shape.noise_bits & ~opened_by_all(call.record.words.values())
+    return [call.shape.terms.committee[min(call.shape.owners(lacked))]]
+
+
 def test_noise_that_is_denied_before_its_owner_answers_is_found(change, monkeypatch):
     change(
-        State.CLOSED, "deliver", "noise denied",
+        State.CLOSED, "deliver", "shares missing",
         to=State.ABORTED, reason="Noise", names="owner alone", reservation="release",
     )  # fmt: skip
-    monkeypatch.setitem(guards.NAMED, "owner alone", lambda c: guards._owner_and_denier(c)[:1])
+    monkeypatch.setitem(guards.NAMED, "owner alone", _owner_of_denied_noise)
     assert "Noise in Closed names nobody at fault" in news()
 
 
@@ -318,9 +361,9 @@ def test_an_abort_that_is_not_counted_is_found(monkeypatch):
 
 
 def test_an_accepted_set_that_changes_later_is_found(around):
-    def with_less(original, call, digest):
+    def with_less(original, call, digests):
         call.record.accepted &= ~1
-        return original(call, digest)
+        return original(call, digests)
 
     around("commitSum", with_less)
     assert last(news()["S changes"]) == "A: commitSum right"
@@ -351,3 +394,52 @@ def test_a_row_that_nothing_takes_is_found(monkeypatch):
     assert ("Judged", "judge", "Aborted", "Noise", "0") in rows_of_the_table() - explore(
         SMALL
     ).taken
+
+
+# Broken rounds of replicated shares: the last member lies.
+
+THREE = Setting(1, frozenset((A, B, S1)), members=3, mode="B3")
+FOUR = Setting(2, frozenset((A, B, C, S1, S2)), members=4, mode="B4")
+DEPTHS = {State.ANNOUNCING: 6, State.ANSWERED: 25, State.COMMITTED: 28}
+"""Transitions that it takes four members to end such a step: a search need not go on."""
+
+
+def news_until(state: State, setting: Setting = FOUR) -> set[str]:
+    return set(explore(setting, DEPTHS[state]).broken)
+
+
+@pytest.fixture
+def leaves(monkeypatch):
+    """Changes who leaves, by the table's name: of those that should."""
+
+    def changed(who, broken):
+        original = leaving.LEAVING[who]
+        monkeypatch.setitem(leaving.LEAVING, who, lambda call: broken(call, original(call)))
+
+    return changed
+
+
+def test_a_missing_member_that_does_not_leave_is_found(leaves):
+    leaves("missing", lambda *_: set())
+    found = news_until(State.ANNOUNCING)
+    assert found == {"Withheld in Announcing ends a round that could go on"}
+
+
+def test_a_mode_that_spares_too_many_is_found(monkeypatch):
+    modes = table().modes
+    monkeypatch.setitem(modes, "B3", replace(modes["B3"], least=2))
+    found = news_until(State.ANNOUNCING, THREE)
+    assert found == {"a member leaves too few behind in Announcing"}
+
+
+def test_an_honest_member_that_leaves_is_found(leaves):
+    leaves("deniers", lambda call, who: {min(call.record.live - who)} if who else who)
+    assert "an honest member leaves in Answered (Disagree)" in news_until(State.ANSWERED)
+
+
+def test_a_lone_complaint_that_ends_a_round_is_found(monkeypatch):
+    def complained(call):
+        return any(call.record.unserved.values())
+
+    monkeypatch.setitem(guards.GUARDS, "blob unavailable", complained)
+    assert "Unavailable in Committed ends a round that could go on" in news_until(State.COMMITTED)

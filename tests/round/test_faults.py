@@ -6,17 +6,15 @@ import numpy as np
 import pytest
 
 from troth.privacy.secagg.outputs import AggregateShare
-from troth.privacy.secagg.tags import challenge, tag
+from troth.privacy.secagg.tags import tag
 from troth.round.candidate import candidate
 from troth.round.faults import (
-    Examined,
-    ProvenFault,
+    Tagged,
     examine,
     require_evidence,
-    require_reported,
-    require_verifier_shares,
     wrong_tags,
 )
+from troth.round.openings import ProvenFault, require_reported, require_verifier_shares
 from troth.round.publication import Publication, Sums, decode_publication
 from troth.round.sharing import share_report
 from troth.round.transcript import sum_digest
@@ -62,8 +60,7 @@ def bound_to(published, member, sums):
 
 
 def rho(published):
-    dimension = published.study.terms.model.dimension
-    return challenge(published.study.field, dimension, published.rho_seed)
+    return published.study.challenge(published.rho_seed)
 
 
 def one(study, length, number=1):
@@ -86,10 +83,16 @@ def bent(published, member, *places):
     return bound_to(published_as(published, member, made), member, moved)
 
 
+def tagged_of(published):
+    found = examine(published).tagged
+    assert found is not None
+    return found
+
+
 def test_nothing_is_found_in_an_honest_round(read):
     examined = examine(read)
     members = len(read.study.committee)
-    assert len(examined.publications) == members
+    assert len(examined.sums) == len(tagged_of(read).publications) == members
     assert len(examined.opened) == members * (read.study.terms.privacy.noise_candidates - 1)
 
 
@@ -266,14 +269,13 @@ def test_the_first_fault_in_the_fixed_order_is_found_whoever_else_lies(read):
 
 def test_of_an_honest_round_no_tag_of_opened_noise_is_wrong(of_three):
     published = of_three.published
-    examined = examine(published)
+    tagged = tagged_of(published)
     for member in range(3):
         (place,) = published.opened_places(member)
         (seed,) = published.seeds[member]
         made = candidate(published.study, published.where, place, seed, published.heads)
         extended = made.sharing.extended
-        publications = examined.publications
-        assert wrong_tags(published.study, examined.rho, publications, place, extended) == []
+        assert wrong_tags(published.study, tagged, place, extended) == []
 
 
 def opened_candidate(published, owner):
@@ -283,23 +285,19 @@ def opened_candidate(published, owner):
     return place, made.sharing.extended
 
 
-def rho_of(published):
-    return published.study.challenge(published.rho_seed)
-
-
 def as_if_kept(published, member, place):
-    """Publications with a bent tag, as they are when nobody else can recompute that tag."""
+    """The round with a bent tag, and its tags as they are when nobody else can recompute that."""
     lied = bent(published, member, place)
-    publications = [publication(lied, index) for index in range(len(published.study.committee))]
-    return lied, publications
+    members = range(len(published.study.committee))
+    return lied, Tagged(rho(lied), tuple(publication(lied, index) for index in members))
 
 
 def test_an_owner_sees_whose_tag_of_its_own_report_is_wrong(of_three):
     published = of_three.published
     place, extended = opened_candidate(published, OWNER)
     for liar in (1, 2):
-        lied, publications = as_if_kept(published, liar, place)
-        assert wrong_tags(lied.study, rho_of(lied), publications, place, extended) == [liar]
+        lied, tagged = as_if_kept(published, liar, place)
+        assert wrong_tags(lied.study, tagged, place, extended) == [liar]
 
 
 def test_what_an_owner_shows_names_the_member_whose_tag_is_wrong(of_three):
@@ -307,10 +305,10 @@ def test_what_an_owner_shows_names_the_member_whose_tag_is_wrong(of_three):
     study = published.study
     place, extended = opened_candidate(published, OWNER)
     owner, liar = study.committee[OWNER], study.committee[LIAR]
-    lied, publications = as_if_kept(published, LIAR, place)
+    lied, tagged = as_if_kept(published, LIAR, place)
     opened = {(place, LIAR): extended[study.share_of(place, LIAR)]}
     with pytest.raises(ProvenFault) as caught:
-        require_evidence(lied, Examined(rho_of(lied), publications, ()), owner, liar, opened)
+        require_evidence(lied, tagged, owner, liar, opened)
     assert (caught.value.fault, caught.value.party) == (Fault.TAG, liar)
 
 
@@ -344,10 +342,10 @@ def test_evidence_that_shows_nothing_names_whoever_brings_it(of_three, name):
     study = published.study
     place, extended = opened_candidate(published, OWNER)
     owner, accused = study.committee[OWNER], study.committee[LIAR]
-    lied, publications = as_if_kept(published, LIAR, place)
+    lied, tagged = as_if_kept(published, LIAR, place)
     opened = false_evidence(study, place, extended)[name]
     with pytest.raises(ProvenFault) as caught:
-        require_evidence(lied, Examined(rho_of(lied), publications, ()), owner, accused, opened)
+        require_evidence(lied, tagged, owner, accused, opened)
     assert (caught.value.fault, caught.value.party) == (Fault.ACCUSATION, owner)
 
 
@@ -356,10 +354,10 @@ def test_a_true_share_against_an_honest_member_names_whoever_brings_it(of_three)
     study = published.study
     place, extended = opened_candidate(published, OWNER)
     owner, accused = study.committee[OWNER], study.committee[LIAR]
-    examined = examine(published)
+    tagged = tagged_of(published)
     opened = {(place, LIAR): extended[study.share_of(place, LIAR)]}
     with pytest.raises(ProvenFault) as caught:
-        require_evidence(published, examined, owner, accused, opened)
+        require_evidence(published, tagged, owner, accused, opened)
     assert (caught.value.fault, caught.value.party) == (Fault.ACCUSATION, owner)
 
 

@@ -30,6 +30,7 @@ from tests.round.game import (
     Others,
     S,
     aborted,
+    game_at,
     terms,
 )
 
@@ -38,6 +39,7 @@ from troth.ledger.address import ZERO
 from troth.ledger.bindings import privacy_ledger, rounds
 from troth.round.actions import ACTIONS
 from troth.round.guards import GUARDS, NAMED
+from troth.round.leaving import LEAVING
 from troth.round.transcript import RoundId, heads_digest, transcript_digest
 from troth.round.transitions import State, table
 
@@ -92,7 +94,7 @@ WINDOWS = (
 
 @pytest.mark.parametrize("state", table().windows)
 def test_windows_are_those_of_the_terms(state):
-    game = Game().reach(state)
+    game = game_at(state)
     assert game.record.deadline == game.now + WINDOW + WINDOWS.index(table().windows[state])
 
 
@@ -102,7 +104,7 @@ EVERY_ACTION = sorted({row.action for row in table().rows})
 @pytest.mark.parametrize("state", [state for state in State if not state.ended])
 @pytest.mark.parametrize("action", EVERY_ACTION)
 def test_what_the_table_does_not_list_is_refused(state, action):
-    game = Game().reach(state)
+    game = game_at(state)
     if table().row(state, action) is None:
         refused = game.refuses(A, action, **ARGUMENTS.get(action, {}))
         assert refused == ("WrongState", {"state": state})
@@ -111,7 +113,7 @@ def test_what_the_table_does_not_list_is_refused(state, action):
 @pytest.mark.parametrize("state", [State.FINAL, State.ABORTED])
 @pytest.mark.parametrize("action", [*EVERY_ACTION, "expire"])
 def test_a_round_that_ended_is_over(state, action):
-    game = Game().at(state)
+    game = game_at(state)
     if table().row(state, action):
         return
     name, arguments = game.refuses(A, action, **ARGUMENTS.get(action, {}))
@@ -123,7 +125,7 @@ def test_a_round_that_ended_is_over(state, action):
 
 @pytest.mark.parametrize("row", table().rows, ids=lambda row: f"{row.source.title}-{row.action}")
 def test_every_row_keeps_its_deadline(row):
-    game = Game().at(row.source)
+    game = game_at(row.source)
     given = ARGUMENTS.get(row.action, {})
     if row.when == "all in or late":
         assert game.refuses(ANYONE, row.action)[0] == "TooEarly"
@@ -143,7 +145,7 @@ def test_every_row_keeps_its_deadline(row):
 
 @pytest.mark.parametrize("row", table().rows, ids=lambda row: f"{row.source.title}-{row.action}")
 def test_every_row_admits_only_its_parties(row):
-    game = Game().at(row.source)
+    game = game_at(row.source)
     given = ARGUMENTS.get(row.action, {})
     refusals = {"member": "NotCommittee", "owner": "NotCommittee", "voter": "NotVoter"}
     expected = {**refusals, "site": "NotSite"}.get(row.by)
@@ -163,7 +165,7 @@ def test_every_row_admits_only_its_parties(row):
 def test_deadlines_that_pass_end_a_round_as_the_table_says(state):
     if state.ended:
         return
-    game = Game().reach(state)
+    game = game_at(state)
     outcomes = table().timeouts.get(state)
     if not outcomes:
         assert game.late().refuses(ANYONE, "expire") == ("WrongState", {"state": state})
@@ -418,7 +420,7 @@ def test_opened_seeds_differ(seeds):
         (State.ANSWERED, A, "deliver", {"opened": ALL_PLACES}),
         (State.COMMITTED, A, "confirm", {"fetched": 0b111}),
         (State.JUDGED, A, "judge", {"codes": ACCEPT}),
-        (State.SETTLED, A, "commitSum", {"digest": MODEL}),
+        (State.SETTLED, A, "commitSum", {"digests": (MODEL,)}),
         (State.CHALLENGED, A, "publish", {"digest": MODEL}),
         (State.PUBLISHED, A, "confirm", {"fetched": 0b111}),
         (State.PICKED, A, "openNoise", {"seeds": (SEED,)}),
@@ -443,7 +445,6 @@ def test_everything_is_said_once(state, sender, action, given):
         (State.OPEN, S[0], "report", "digest"),
         (State.OPEN, A, "reportNoise", "digest"),
         (State.KEYED, A, "commitFile", "digest"),
-        (State.SETTLED, A, "commitSum", "digest"),
         (State.CONTESTED, B, "answer", "digest"),
         (State.CHALLENGED, A, "publish", "digest"),
         (State.OPENED, A, "attest", "model_digest"),
@@ -541,5 +542,7 @@ def test_every_name_in_the_table_means_something_here():
     outcomes += [outcome for outcomes in table().timeouts.values() for outcome in outcomes]
     assert {outcome.guard for outcome in outcomes} - {None} == set(GUARDS)
     assert {outcome.names for outcome in outcomes} == set(NAMED)
-    assert {row.action for row in table().rows} - {"finalise"} == set(ACTIONS)
+    assert {row.action for row in table().rows} - {"close", "finalise"} == set(ACTIONS)
+    assert {leave.who for row in table().rows for leave in row.leave} == set(LEAVING)
+    assert {leave.reason for row in table().rows for leave in row.leave} <= set(table().reasons)
     assert table().unattributed <= set(table().reasons)

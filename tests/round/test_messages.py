@@ -16,7 +16,6 @@ from troth.round.messages import (
     decode_opened_shares,
     decode_verifier_file,
 )
-from troth.round.transcript import bits
 
 
 @pytest.fixture
@@ -91,23 +90,25 @@ def test_a_noise_list_has_exactly_the_agreed_candidates():
             decode_noise_list(broken.encode(), candidates)
 
 
-def test_a_verifier_file_speaks_of_every_delivered_report_once(finished):
-    member = finished.small.study.committee[0]
+def test_a_verifier_file_speaks_of_every_delivered_share_once(finished):
+    study = finished.small.study
+    member = study.committee[0]
     data = finished.blob(finished.round.files[member])
-    places = tuple(bits(finished.round.delivered))
-    found = decode_verifier_file(data, member, places)
+    slots = study.slots(finished.round.delivered, 0)
+    found = decode_verifier_file(data, member, slots)
     first, *others = found.entries
     for changed in (
         replace(found, member=bytes(20)),
         replace(found, format="x"),
         replace(found, entries=tuple(others)),
         replace(found, entries=(first, first, *others[1:])),
+        replace(found, entries=(replace(first, share=1), *others)),
         replace(found, entries=(replace(first, reason="share"), *others)),
         replace(found, entries=(replace(first, reason="", verifier_share=b""), *others)),
         replace(found, entries=(replace(first, reason="bad", verifier_share=b""), *others)),
     ):
         with pytest.raises(DecodeError):
-            decode_verifier_file(changed.encode(), member, places)
+            decode_verifier_file(changed.encode(), member, slots)
 
 
 @pytest.fixture

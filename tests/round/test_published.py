@@ -23,9 +23,15 @@ def test_opened_places_are_all_of_a_members_but_the_kept_one(read):
 
 def test_everything_is_in_committee_order(read):
     study, view, published = read
-    assert list(published.sum_digests) == [view.sums[member] for member in study.committee]
+    assert [(said,) for said in published.sum_digests] == [view.sums[m] for m in study.committee]
     assert list(published.seeds) == [view.seeds[member] for member in study.committee]
     assert everybody(study) == 0b111
+
+
+def test_every_owner_opens_its_noise_itself_where_shares_have_one_holder(read):
+    _, _, published = read
+    assert list(published.openers) == [0, 1, 2]
+    assert published.recovered == {}
 
 
 def changes(study):
@@ -37,7 +43,7 @@ def changes(study):
 
     return {
         "file": (lambda view: view.files.update({member: bytes(32)}), True, True),
-        "sum": (lambda view: view.sums.update({member: bytes(32)}), True, True),
+        "sum": (lambda view: view.sums.update({member: (bytes(32),)}), True, True),
         "accepted": (lambda view: setattr(view, "accepted", view.accepted ^ 1), True, True),
         "h(k)": (reveal(CHALLENGE_LEVEL), True, True),
         "publication": (lambda v: v.publications.update({member: bytes(32)}), False, True),

@@ -25,6 +25,7 @@ from troth.round.transcript import (
     report_nonce,
     share_commitment,
     sum_digest,
+    sum_header,
     sums_digest,
     transcript_digest,
     verdict_digest,
@@ -143,6 +144,7 @@ def everywhere(where):
     [
         (verdict_digest, (b"key", 0b11, HASHES[:2], 0b101)),
         (sum_digest, (Address(b"m" * 20), 0b101, b"sums")),
+        (sum_header, (1, 0b101)),
         (sums_digest, (HASHES[0], HASHES[1:3])),
         (challenge_seed, (HASHES[0], HASHES[1:3])),
         (published_digest, (HASHES[0], HASHES[1:3], HASHES[3:5])),

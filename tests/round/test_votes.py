@@ -22,6 +22,7 @@ from tests.round.game import (
     Game,
     S,
     aborted,
+    game_at,
     terms,
 )
 
@@ -224,7 +225,7 @@ def test_a_site_that_accused_does_not_review():
 @pytest.mark.parametrize("number", [0, 2, 9])
 @pytest.mark.parametrize("action", LATER)
 def test_a_round_that_has_not_ended_cannot_be_looked_back_at(number, action):
-    game = Game().at(State.FINAL if action == "review" else State.ABORTED)
+    game = game_at(State.FINAL if action == "review" else State.ABORTED)
     refused = game.refuses(S[0], action, number=number or 7, **ARGUMENTS[action])
     assert refused == ("WrongState", {"state": State.ABSENT})
 

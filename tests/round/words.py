@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tests.round.holders import REJECTED, absent, judged, shown
 from tests.round.positions import (
     FALSE,
     INVALID,
@@ -22,9 +23,6 @@ from troth.ledger.address import Address
 from troth.round.transcript import bits
 from troth.round.transitions import Fault, State
 
-REJECTED = 6
-"""The reason code of a report that does not verify."""
-
 
 def right(here: Position, who: Address, action: str) -> list[Any]:
     """What an honest party posts; nothing where it has nothing to say."""
@@ -37,27 +35,31 @@ def _announced(here: Position, _: Address) -> list[Any]:
 
 
 def _opened(here: Position, who: Address) -> list[Any]:
-    """Shares that open, and of noise also those that its owner has shown since."""
-    me = here.setting.committee.index(who)
-    shows = {
-        here.setting.noise_place(owner)
-        for owner, account in enumerate(here.setting.committee)
-        if here.posts.get(("answer", account)) == RIGHT
-    }
-    places = bits(here.record.present)
+    """Shares that open, and those that somebody has shown since: of noise its owner, in mode A."""
+    me, places = here.setting.committee.index(who), set(bits(here.record.present))
+    if here.setting.replicated:
+        shows = places if shown(here, me) else set()
+    else:
+        shows = {
+            here.setting.noise_place(owner)
+            for owner, account in enumerate(here.setting.committee)
+            if here.posts.get(("answer", account)) == RIGHT
+        }
     return [sum(1 << p for p in places if here.word(p) != shut(me) or p in shows)]
 
 
 def _fetched(here: Position, who: Address) -> list[Any]:
     stored = "commitFile" if here.record.state is State.COMMITTED else "publish"
-    committee = here.setting.committee
-    served = [member == who or here.posts[stored, member] != KEPT for member in committee]
-    return [sum(1 << member for member, there in enumerate(served) if there)]
+    live = {k: here.setting.committee[k] for k in here.record.live}
+    served = {k for k, member in live.items() if here.posts[stored, member] != KEPT}
+    return [sum(1 << k for k, member in live.items() if k in served or member == who)]
 
 
 def _codes(here: Position, _: Address) -> list[Any]:
     setting = here.setting
     places = setting.sites + setting.members * setting.terms.noise_candidates
+    if setting.replicated:
+        return [judged(here, places)]
     return [bytes(_code(here, place) for place in range(places))]
 
 
@@ -125,6 +127,7 @@ _RIGHT: dict[str, Callable[[Position, Address], list[Any]]] = {
     "judge": _codes,
     "attest": _attested,
     "accuse": _accused,
+    "recover": lambda here, _: [absent(here)],
     "review": _reviewed,
     "defend": _defended,
     "resume": _resumed,
@@ -159,7 +162,7 @@ def _reports(here: Position, who: Address, readers: list[int]) -> list[Any]:
 
 def _denials(here: Position, who: Address, _: list[int]) -> list[Any]:
     opened = right(here, who, "deliver")[0]
-    noise = [here.setting.noise_place(owner) for owner in range(here.setting.members)]
+    noise = _noise(here, here.record.present)
     sites = (1 << here.setting.sites) - 1
     if here.record.state is State.ANSWERED:  # sites' bits only shrink: all or none, here
         return [opened & ~sites, *(opened ^ 1 << place for place in noise)]
@@ -169,7 +172,7 @@ def _denials(here: Position, who: Address, _: list[int]) -> list[Any]:
 def _files(here: Position, _: Address, readers: list[int]) -> list[Any]:
     if not readers:
         return []
-    noise = [here.setting.noise_place(owner) for owner in range(here.setting.members)]
+    noise = _noise(here, here.record.delivered)
     sites = bits(here.record.delivered & (1 << here.setting.sites) - 1)
     return [*map(forged, (*sites, *noise)), KEPT]
 
@@ -177,9 +180,15 @@ def _files(here: Position, _: Address, readers: list[int]) -> list[Any]:
 def _verdicts(here: Position, who: Address, _: list[int]) -> list[Any]:
     codes, sites = right(here, who, "judge")[0], here.setting.sites
     siteless = bytes(c or REJECTED * (place < sites) for place, c in enumerate(codes))
-    noise = [here.setting.noise_place(owner) for owner in range(here.setting.members)]
-    turned = (*bits(here.record.delivered & (1 << sites) - 1), *noise)
-    return [siteless, *(_turned(codes, place) for place in turned)]
+    turned = (*bits(here.record.delivered & (1 << sites) - 1), *_noise(here, here.record.delivered))
+    blamed = [codes[:-1] + bytes([codes[-1] ^ 1])] * here.setting.replicated
+    return [siteless, *(_turned(codes, place) for place in turned), *blamed]
+
+
+def _noise(here: Position, places: int) -> list[int]:
+    """Of each member's noise the first candidate, where it is in a bitmap."""
+    first = [here.setting.noise_place(owner) for owner in range(here.setting.members)]
+    return [place for place in first if places >> place & 1]
 
 
 def _turned(codes: bytes, place: int) -> bytes:
@@ -191,8 +200,17 @@ def _publications(here: Position, who: Address, readers: list[int]) -> list[Any]
         return []
     if here.posts["commitSum", who] == RIGHT:
         return [OTHER, *[KEPT] * bool(readers)]
-    noise = [here.setting.noise_place(owner) for owner in range(here.setting.members)]
-    return [*map(bent, (*bits(here.record.accepted & (1 << here.setting.sites) - 1), *noise))]
+    sites = bits(here.record.accepted & (1 << here.setting.sites) - 1)
+    return [*map(bent, (*sites, *_noise(here, here.record.accepted)))]
+
+
+def _recoveries(here: Position, who: Address, _: list[int]) -> list[Any]:
+    """Seeds of another member that are not wrong, or wrong ones passed over."""
+    me, owners = here.setting.committee.index(who), absent(here)
+    turned = [
+        1 << k for k, other in enumerate(here.setting.committee) if k != me and here.honest(other)
+    ]
+    return [owners ^ owner for owner in turned if here.record.accepted][:1]
 
 
 def _accusations(here: Position, who: Address, _: list[int]) -> list[Any]:
@@ -201,9 +219,11 @@ def _accusations(here: Position, who: Address, _: list[int]) -> list[Any]:
     committee = here.setting.committee
     targets = [voter for voter in voters if here.honest(voter)]
     members = [voter for voter in targets if voter in committee][:1]
-    own = [(Fault.OWN_TAG, committee[0])] * (who not in committee)
+    replicated = here.setting.replicated
+    own = [(Fault.OWN_TAG, committee[0])] * (who not in committee and not replicated)
     accusers = [(Fault.ACCUSATION, target) for target in targets]
-    return [*((Fault.PUBLICATION, member) for member in members), *accusers, *own]
+    fault = Fault.OPENING if replicated else Fault.PUBLICATION
+    return [*((fault, member) for member in members), *accusers, *own]
 
 
 def _sometimes(here: Position, _: Address, __: list[int]) -> list[Any]:
@@ -221,6 +241,7 @@ _WRONG: dict[str, Callable[[Position, Address, list[int]], list[Any]]] = {
     "commitSum": _sometimes,
     "publish": _publications,
     "openNoise": lambda here, _, __: [OTHER] * bool(here.setting.honest),
+    "recover": _recoveries,
     "accuse": _accusations,
     "review": lambda *_: [],
     "defend": lambda *_: [],

@@ -24,6 +24,16 @@ _MOST_PLACES = 104
 CANDIDATES = (2, 4, 8)
 """Noise candidates of a member: a power of two, so that a hash picks one without a bias."""
 _BYTES32 = re.compile(r"0x[0-9a-f]{64}")
+MODES = {"A": range(2, 6), "B3": range(3, 4), "B4": range(4, 5)}
+"""How many members a committee has, by mode; the ledger numbers the modes in this order."""
+
+
+def most_honest(mode: str, members: int) -> int:
+    """The largest h of a committee: a member knows its own noise, so it cannot count on that.
+
+    In B no more than the noise of three members is sure to stay in the sum.
+    """
+    return (members if mode == "A" else 3) - 1
 
 
 @dataclass(frozen=True)
@@ -189,7 +199,9 @@ class Terms:
     purpose: str
     chain_id: int
     mode: str
-    """``A``: additive shares, one holder each, private if one committee member is honest."""
+    """How shares are held. ``A``: one holder each, private if one committee member is honest.
+    ``B3``, ``B4``: 3 or 4 members, each holding every share but one, private against any one of
+    them; B3 notices what a member bends, B4 names it and goes on without it."""
     committee: tuple[str, ...]
     sites: tuple[SiteTerms, ...]
     rounds: int
@@ -273,18 +285,18 @@ def _names(terms: Terms) -> Iterator[_Rule]:
     """Names of things that this version knows; anything else is refused, never guessed."""
     for where, value, known in (
         ("format", terms.format, FORMAT),
-        ("mode", terms.mode, "A"),
         ("privacy.unit", terms.privacy.unit, "record"),
         ("privacy.neighbours", terms.privacy.neighbours, "add-or-remove-one"),
         ("privacy.mechanism", terms.privacy.mechanism, "discrete-gaussian"),
     ):
         yield where, value == known, _unknown(value, known)
+    yield "mode", terms.mode in MODES, _unknown(terms.mode, *MODES)
     yield "name", 0 < len(terms.name) <= 80, "must have 1 to 80 characters"
     yield "purpose", bool(terms.purpose.strip()), "must say what the model is for"
 
 
-def _unknown(value: str, known: str) -> str:
-    return f"{value!r} is unknown; this version knows {known!r}"
+def _unknown(value: str, *known: str) -> str:
+    return f"{value!r} is unknown; this version knows {', '.join(map(repr, known))}"
 
 
 def _parties(terms: Terms) -> Iterator[_Rule]:
@@ -302,8 +314,9 @@ def _parties(terms: Terms) -> Iterator[_Rule]:
     lineages = {site.lineage for site in terms.sites}
     yield "sites", bool(terms.sites), "there is none"
     yield "sites", len(lineages) == len(terms.sites), "two sites share a lineage"
-    count = len(terms.committee)
-    yield "committee", 2 <= count <= 5, f"{count} members, mode A takes 2 to 5"
+    count, sizes = len(terms.committee), MODES[terms.mode]
+    takes = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else f"exactly {sizes[0]}"
+    yield "committee", count in sizes, f"{count} members, mode {terms.mode} takes {takes}"
 
 
 def _integers(terms: Terms) -> Iterator[_Rule]:
@@ -341,17 +354,20 @@ def _windows(terms: Terms) -> Iterator[_Rule]:
 def _limits(terms: Terms) -> Iterator[_Rule]:
     privacy, quorum = terms.privacy, terms.quorum
     weight = sum(site.weight for site in terms.sites)
-    yield (
-        "privacy.honest",
-        privacy.honest < len(terms.committee),
-        "must be below the committee's size",
+    most = most_honest(terms.mode, len(terms.committee))
+    problem = (
+        f"is {privacy.honest}, at most {most} in mode {terms.mode}: a member knows its own noise"
     )
+    yield "privacy.honest", privacy.honest <= most, problem
     candidates = privacy.noise_candidates
     yield "privacy.noise_candidates", candidates in CANDIDATES, "must be 2, 4 or 8"
     places = len(terms.sites) + len(terms.committee) * candidates
     yield "sites", places <= _MOST_PLACES, f"{places} reports a round, at most {_MOST_PLACES}"
     corrupt = terms.finality.corrupt_sites
     yield "finality.corrupt_sites", corrupt < quorum.min_sites, "must be below quorum.min_sites"
+    spared = terms.mode != "B4" or corrupt + 2 <= quorum.min_sites
+    problem = "must be 2 below quorum.min_sites in mode B4, where a member may be missing"
+    yield "finality.corrupt_sites", spared, problem
     yield "finality.accusations", terms.finality.accusations <= 255, "is above 255"
     yield "privacy.noise_variance", privacy.noise_variance >= 4, "below 4, that is σ < 2: refused"
     yield "rounds", terms.rounds <= 10**6, "is above 10^6"

@@ -6,7 +6,7 @@ impossible. Whether the rest *fits* is for `troth.privacy.inequalities` to say.
 
 from dataclasses import dataclass
 
-from troth.domain.terms import CANDIDATES
+from troth.domain.terms import CANDIDATES, MODES, most_honest
 from troth.errors import ParameterError
 from troth.privacy.dp.discrete_gaussian import noise_bound
 from troth.privacy.dp.validate import require_integer, require_probability
@@ -33,7 +33,7 @@ LEAST_DELTA = 2.0**-128
 
 @dataclass(frozen=True, slots=True)
 class StudyDesign:
-    """The parameters of a study that must fit each other (mode A).
+    """The parameters of a study that must fit each other.
 
     Raises:
         ParameterError: A value that no study could have; whether they *fit* is `plan`'s business.
@@ -42,7 +42,7 @@ class StudyDesign:
     variant: str
     """PINE variant, for example ``Pine64HmacSha256Aes128``."""
     members: int
-    """m: committee members, each with one share of every report and its noise vectors."""
+    """m: committee members, and shares of every report; each member adds its noise vectors."""
     dimension: int
     """d: coordinates of an update."""
     record_bounds: tuple[int, ...]
@@ -63,6 +63,8 @@ class StudyDesign:
     """δ at which ε is stated."""
     epsilon: float
     """Largest ε, by the guaranteed figure, that each dataset lineage grants."""
+    mode: str = "A"
+    """How shares are held: one holder each (A), or all members but one (B3, B4)."""
     noise_candidates: int = 4
     """M: noise vectors of each member in the sum, of which all but one are taken off again."""
     counted: bool = False
@@ -83,7 +85,7 @@ class StudyDesign:
         for name in ("dimension", "clip", "noise_variance", "rounds"):
             _require_positive(name, getattr(self, name), MOST_INTEGER)
         _require_positive("honest", self.honest, MOST_HONEST)
-        require_integer("members", self.members, least=2, most=5)
+        _require_committee(self.mode, self.members)
         if self.noise_candidates not in CANDIDATES:
             raise ParameterError(f"noise_candidates is {self.noise_candidates}; it is 2, 4 or 8")
         require_integer("scale_bits", self.scale_bits, least=0, most=127)
@@ -111,6 +113,24 @@ class StudyDesign:
             )
 
     @property
+    def most_honest(self) -> int:
+        """The largest h that can be counted on."""
+        return most_honest(self.mode, self.members)
+
+    @property
+    def against(self) -> str:
+        """Against whom the guarantee holds."""
+        if self.mode == "A":
+            together = max(self.members - self.honest, 0)
+            return (
+                f"anybody outside of the committee, and at most {together} of its members together"
+            )
+        return (
+            "shares: any 1 member learns nothing from them; noise: whoever does not know the noise "
+            f"of {self.honest} {'member' if self.honest == 1 else 'members'}"
+        )
+
+    @property
     def site_norm_bound(self) -> int:
         """B_site: what PINE proves of a site's update, the same for all sites."""
         return max(self.record_bounds) * self.clip
@@ -132,6 +152,15 @@ def _require_positive(name: str, value: int, most: int) -> None:
     if type(value) is int and value > most:
         raise ParameterError(f"{name} is too large: the most is {most}")
     require_integer(name, value, least=1)
+
+
+def _require_committee(mode: str, members: int) -> None:
+    """Refuse a committee that does not have the size of its mode."""
+    if mode not in MODES:
+        raise ParameterError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
+    require_integer("members", members, least=2, most=5)
+    if members not in MODES[mode]:
+        raise ParameterError(f"{members} members; mode {mode} takes {MODES[mode][0]}")
 
 
 def _require_promise(delta: float, epsilon: float) -> None:

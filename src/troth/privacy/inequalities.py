@@ -216,11 +216,12 @@ def _noise_checks(design: StudyDesign) -> Iterator[Check]:
         f"the noise variance is {design.noise_variance} per vector, and σ_h ≥ 2 asks for at "
         f"least {LEAST_NOISE_VARIANCE}",
     )
+    staying = "" if design.mode == "A" else "only those of 3 are sure to stay, "
     yield Check(
         "honest",
-        design.honest < design.members,
-        f"the guarantee counts on {design.honest} of {design.members} noise vectors, and a "
-        f"member knows its own, so at most {design.members - 1} can be counted on",
+        design.honest <= design.most_honest,
+        f"the guarantee counts on {design.honest} of {design.members} noise vectors, {staying}and "
+        f"a member knows its own, so at most {design.most_honest} can be counted on",
     )
     slack = sum_slack(design.honest, design.noise_variance, design.dimension)
     yield Check(

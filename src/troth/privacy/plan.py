@@ -33,6 +33,8 @@ class Plan:
     design: StudyDesign
     checks: tuple[Check, ...]
     """All of them, passed and failed."""
+    against: str
+    """Against whom the guarantee holds, in words."""
     record_clip: float | None
     """C', for the terms."""
     site_norm_bound: int
@@ -82,6 +84,7 @@ def plan(design: StudyDesign) -> Plan:
     return Plan(
         design=design,
         checks=decided,
+        against=design.against,
         record_clip=record_clip(design)[0],
         site_norm_bound=design.site_norm_bound,
         noise_norm_bound=design.noise_norm_bound,

@@ -174,7 +174,7 @@ def _with_enough_soundness(design: StudyDesign) -> StudyDesign:
 
 def _with_enough_noise(design: StudyDesign) -> StudyDesign:
     """The same rounds, with the least noise that the budget allows (never less than now)."""
-    honest = min(design.honest, design.members - 1)
+    honest = min(design.honest, design.most_honest)
     per_round = nano_rho_budget(design.epsilon, design.delta) // design.rounds - (honest > 1)
     if per_round < 1:
         return design
@@ -191,7 +191,7 @@ def _with_fewer_rounds(design: StudyDesign) -> StudyDesign:
     """The same noise, for as many rounds as the budget allows (never more than now)."""
     repaired = replace(
         design,
-        honest=min(design.honest, design.members - 1),
+        honest=min(design.honest, design.most_honest),
         noise_variance=max(design.noise_variance, LEAST_NOISE_VARIANCE),
     )
     affordable = nano_rho_budget(design.epsilon, design.delta) // dearest(repaired)

@@ -6,39 +6,42 @@ State and time were checked before (`machine`), and where the action leads is de
 
 from collections.abc import Callable, Sequence
 
-from troth.ledger.address import Address
 from troth.ledger.bindings import rounds
 from troth.ledger.interface import Event
-from troth.round.ballots import has_voted
 from troth.round.call import EMPTY, Call, refusal
-from troth.round.record import SITE, Accusation, Attestation, accepted_places
+from troth.round.codes import wrong_place
+from troth.round.record import SITE
 from troth.round.transcript import (
     CHALLENGE_LEVEL,
+    HEAD_LEVEL,
     PICK_LEVEL,
     VERIFY_LEVEL,
     bits,
     key_step,
 )
-from troth.round.transitions import Fault, State
+from troth.round.transitions import State
+from troth.round.votes import VOTES
 
 _LEVELS = {
-    State.DELIVERED: VERIFY_LEVEL,
-    State.SUMMED: CHALLENGE_LEVEL,
-    State.HELD: PICK_LEVEL,
+    State.DELIVERED: (VERIFY_LEVEL, HEAD_LEVEL),
+    State.SUMMED: (CHALLENGE_LEVEL, VERIFY_LEVEL),
+    State.HELD: (PICK_LEVEL, CHALLENGE_LEVEL),
 }
-"""What a reveal gives of the key chain, by the state that waits for it."""
+"""What a reveal gives of the key chain, and what is known of it: by the state that waits for it."""
 
 
 def _announce(call: Call, key_head: bytes, hpke_key_digest: bytes) -> Event:
     study, terms, progress = call.where.study, call.shape.terms, call.progress
+    innocent = set(range(call.shape.members)) - progress.guilty
     if not call.ask.is_active(study):
         raise refusal("StudyNotActive", study_id=study)
     ended = progress.finals >= terms.rounds or progress.aborts > terms.max_aborts
-    if ended or progress.guilty:
+    if ended or len(innocent) < call.shape.least:
         raise refusal("StudyOver", study_id=study)
     if progress.unattributed >= terms.accusations:
         raise refusal("StudyPaused", study_id=study)
-    index = call.member()
+    call.record.live = innocent  # as with every announcement: nobody leaves before the last
+    index = call.live_member()
     call.require_aggregator(call.sender)
     call.require_digest(key_head, hpke_key_digest)
     call.require_first(said=index in call.record.posted)
@@ -51,8 +54,8 @@ def _open(call: Call) -> None:
     study, used = call.where.study, call.progress.used
     if not call.ask.is_active(study):
         raise refusal("StudyNotActive", study_id=study)
-    for member in call.shape.terms.committee:
-        call.require_aggregator(member)
+    for index in sorted(call.record.live):
+        call.require_aggregator(call.shape.terms.committee[index])
     limit = call.shape.terms.accusations
     spent = sum(1 << site for site, count in used.items() if count >= limit)
     enrolled = call.ask.enrolled_sites(study) & ~spent
@@ -76,7 +79,7 @@ def _report(call: Call, digest: bytes) -> Event:
 
 
 def _report_noise(call: Call, digest: bytes) -> Event:
-    index = call.member()
+    index = call.live_member()
     call.require_aggregator(call.sender)
     call.require_digest(digest)
     call.require_first(said=index in call.record.noise_lists)
@@ -84,33 +87,29 @@ def _report_noise(call: Call, digest: bytes) -> Event:
     return rounds.NoiseReported(*call.key, call.sender, digest)
 
 
-def _close(call: Call) -> None:
-    record = call.record
-    record.present = call.shape.noise_bits | sum(1 << site for site in record.reports)
-    record.delivered = record.present
-
-
 def _deliver(call: Call, opened: int) -> Event:
-    record, shape = call.record, call.shape
-    denier = call.post()
-    if opened & ~record.present:
-        raise refusal("WrongBitmap", allowed=record.present, given=opened)
-    record.delivered &= opened
-    record.denials |= {
-        (*shape.candidate(place), denier) for place in bits(shape.noise_bits & ~opened)
-    }
+    index, present = call.post(), call.record.present
+    if opened & ~present:
+        raise refusal("WrongBitmap", allowed=present, given=opened)
+    call.record.words[index] = opened
     return rounds.DeliveryPosted(*call.key, call.sender, opened)
 
 
 def _answer(call: Call, digest: bytes) -> Event:
-    call.post_what_is_owed()
+    call.require_owing(call.live_member())
     call.require_digest(digest)
     return rounds.Answered(*call.key, call.sender, digest)
 
 
 def _reveal(call: Call, value: bytes) -> Event:
-    index, level = call.post(), _LEVELS[call.record.state]
-    if key_step(call.where, call.sender, level + 1, value) != call.record.key_heads[index]:
+    index = call.post()
+    level, known = _LEVELS[call.record.state]
+    if call.shape.replicated and level == PICK_LEVEL:
+        known = VERIFY_LEVEL  # there was no challenge
+    head = value
+    for above in range(level + 1, known + 1):
+        head = key_step(call.where, call.sender, above, head)
+    if head != call.record.key_heads[index]:
         raise refusal("WrongReveal", member=call.sender)
     call.record.key_heads[index] = value
     return rounds.KeyRevealed(*call.key, call.sender, level, value)
@@ -124,7 +123,7 @@ def _commit_file(call: Call, digest: bytes) -> Event:
 
 def _confirm(call: Call, fetched: int) -> Event:
     index = call.post()
-    every = (1 << call.shape.members) - 1
+    every = sum(1 << member for member in call.record.live)
     if fetched & ~every or not fetched >> index & 1:
         raise refusal("WrongBitmap", allowed=every, given=fetched)
     for member in bits(every & ~fetched):
@@ -133,19 +132,21 @@ def _confirm(call: Call, fetched: int) -> Event:
 
 
 def _judge(call: Call, codes: bytes) -> Event:
-    call.post()
-    accepted, wrong = accepted_places(call.shape, call.record, codes)
+    index = call.post()
+    wrong = wrong_place(call.shape, call.record, codes)
     if wrong is not None:
         raise refusal("WrongVerdict", place=wrong)
-    call.record.accepted = accepted
-    call.record.verdicts.append(codes)
+    call.record.verdicts[index] = codes
     return rounds.VerdictPosted(*call.key, call.sender, codes)
 
 
-def _commit_sum(call: Call, digest: bytes) -> Event:
-    call.post()
-    call.require_digest(digest)
-    return rounds.SumCommitted(*call.key, call.sender, digest)
+def _commit_sum(call: Call, digests: Sequence[bytes]) -> Event:
+    index = call.post()
+    if len(digests) != (call.shape.members - 1 if call.shape.replicated else 1):
+        raise refusal("WrongSums", member=call.sender)
+    call.require_digest(*digests)
+    call.record.sums[index] = tuple(digests)
+    return rounds.SumCommitted(*call.key, call.sender, tuple(digests))
 
 
 def _publish(call: Call, digest: bytes) -> Event:
@@ -160,56 +161,26 @@ def _open_noise(call: Call, seeds: Sequence[bytes]) -> Event:
     return rounds.NoiseOpened(*call.key, call.sender, tuple(seeds))
 
 
-def _attest(call: Call, model_digest: bytes, *, tags_right: bool) -> Event:
-    record = call.record
-    _require_voter(call)
-    call.require_first(said=has_voted(record, call.sender))
-    call.require_digest(model_digest)
-    record.attestations[call.sender] = Attestation(model_digest, tags_right)
-    return rounds.Attested(*call.key, call.sender, model_digest, tags_right)
-
-
-def _accuse(call: Call, fault: int, party: Address, evidence: bytes) -> Event:
-    record, shape = call.record, call.shape
-    _require_voter(call)
-    own_tag_of_no_site = fault == Fault.OWN_TAG and shape.member(call.sender) is not None
-    if fault not in set(Fault) - {Fault.NONE} or own_tag_of_no_site:
-        raise refusal("WrongFault", fault=fault)
-    if fault == Fault.ACCUSATION:
-        if party == call.sender or party not in shape.voters(record):
-            raise refusal("NotVoter", study_id=call.where.study, account=party)
-    elif shape.member(party) is None:
-        raise refusal("NotCommittee", study_id=call.where.study, account=party)
-    call.require_first(said=call.sender in record.accusations)
-    record.attestations.pop(call.sender, None)
-    record.accusations[call.sender] = Accusation(Fault(fault), party)
-    return rounds.Accused(*call.key, call.sender, fault, party, evidence)
-
-
-def _review(call: Call, *, tags_right: bool) -> Event:
-    record, index = call.record, call.shape.site(call.sender)
-    if index not in call.shape.accepted_sites(record):
-        raise call.refuse_sender("NotSite")
-    attested = record.attestations.get(call.sender)
-    spoke = call.sender in record.accusations or (attested is not None and attested.tags_right)
-    call.require_first(said=spoke or index in record.reviewed)
-    record.reviewed.add(index)
-    return rounds.Reviewed(*call.key, call.sender, tags_right)
+def _recover(call: Call, owners: int, digest: bytes) -> Event:
+    index, record = call.post(), call.record
+    noisy = sum(1 << owner for owner in call.shape.owners(record.accepted))
+    if owners & ~noisy:
+        raise refusal("WrongBitmap", allowed=noisy, given=owners)
+    if owners:
+        call.require_digest(digest)
+    record.recoveries[index] = owners
+    return rounds.Recovered(*call.key, call.sender, owners, digest)
 
 
 def _defend(call: Call, seeds: Sequence[bytes]) -> Event:
     record = call.record
     if not record.owing:
         raise refusal("WrongState", state=record.state)
-    index = call.post_what_is_owed()
+    index = call.member()
+    call.require_owing(index)
     _require_seeds(call, seeds, call.shape.terms.noise_candidates)
     record.posted.add(index)
     return rounds.NoiseDefended(*call.key, call.sender, tuple(seeds))
-
-
-def _require_voter(call: Call) -> None:
-    if call.sender not in call.shape.voters(call.record):
-        raise call.refuse_sender("NotVoter")
 
 
 def _require_seeds(call: Call, seeds: Sequence[bytes], count: int) -> None:
@@ -222,7 +193,6 @@ ACTIONS: dict[str, Callable[..., Event | None]] = {
     "open": _open,
     "report": _report,
     "reportNoise": _report_noise,
-    "close": _close,
     "deliver": _deliver,
     "answer": _answer,
     "reveal": _reveal,
@@ -232,9 +202,11 @@ ACTIONS: dict[str, Callable[..., Event | None]] = {
     "commitSum": _commit_sum,
     "publish": _publish,
     "openNoise": _open_noise,
-    "attest": _attest,
-    "accuse": _accuse,
-    "review": _review,
+    "recover": _recover,
     "defend": _defend,
+    **VOTES,
 }
-"""By the contract's function; values by the names of the bindings. ``finalise`` has none."""
+"""By the contract's function; values by the names of the bindings.
+
+``close`` and ``finalise`` have none: what they do follows from what others posted.
+"""

@@ -6,7 +6,7 @@ and refuses to approve a proposal that carries others, and the audit does the sa
 
 from eth_hash.auto import keccak
 
-from troth.domain.terms import EvaluationTerms, Terms
+from troth.domain.terms import MODES, EvaluationTerms, Terms
 from troth.errors import ParameterError, TermsError
 from troth.ledger import abi
 from troth.ledger.address import Address
@@ -15,7 +15,7 @@ from troth.privacy.plan import Plan, StudyDesign, plan
 
 STUDY_TYPEHASH = keccak(b"troth/study/v1")
 _BYTES32 = abi.FixedBytes(32)
-_MODES = {"A": 0}
+_MODES = {mode: number for number, mode in enumerate(MODES)}
 
 
 def on_chain_terms(terms: Terms) -> OnChainTerms:
@@ -70,6 +70,7 @@ def study_design(terms: Terms) -> StudyDesign:
     try:
         return StudyDesign(
             variant=secagg.variant,
+            mode=terms.mode,
             members=len(terms.committee),
             dimension=terms.model.dimension,
             record_bounds=tuple(site.record_bound for site in terms.sites),

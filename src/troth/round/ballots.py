@@ -56,8 +56,10 @@ def has_voted(record: RoundRecord, account: Address) -> bool:
 
 
 def all_attest(shape: Shape, record: RoundRecord) -> bool:
-    """Whether every voter attested and nobody accused: then nothing is left to wait for."""
-    return len(record.attestations) == len(shape.voters(record))
+    """Whether all who take part attested and nobody accused: then nothing is left to wait for."""
+    waited = {shape.terms.committee[index] for index in record.live}
+    waited.update(shape.accepted_sites(record).values())
+    return not record.accusations and waited <= record.attestations.keys()
 
 
 def _decided(votes: Counter[bytes], least: int) -> bytes | None:

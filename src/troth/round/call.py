@@ -114,14 +114,21 @@ class Call:
         if EMPTY in digests:
             raise refusal("ZeroDigest")
 
-    def post(self) -> int:
-        """The sender, a committee member, does what the state waits for, once."""
+    def live_member(self) -> int:
+        """Index of the sender in the committee, of which it has not left the round."""
         index = self.member()
+        if index not in self.record.live:
+            raise self.refuse_here("NotLive", account=self.sender)
+        return index
+
+    def post(self) -> int:
+        """The sender, a live committee member, does what the state waits for, once."""
+        index = self.live_member()
         self.require_first(said=index in self.record.posted)
         return index
 
-    def post_what_is_owed(self) -> int:
-        """The sender, a committee member, does what only some owe, once."""
-        if self.member() not in self.record.owing:
+    def require_owing(self, index: int) -> None:
+        """Refuse a member that owes nothing here, or has given it."""
+        if index not in self.record.owing:
             raise self.refuse_here("NotOwing", account=self.sender)
-        return self.post()
+        self.require_first(said=index in self.record.posted)

@@ -27,6 +27,9 @@ def _lines(source: Table) -> Iterator[str]:
         else:
             # Such an action is only gathered: another one, or the deadline, ends the state.
             yield f"{row.source.title} --> {row.source.title}: {row.action} by {row.by}"
+        for leave in row.leave:
+            left = f"{leave.who} leave ({leave.reason}{', at fault' * (leave.who == row.guilty)})"
+            yield f"{row.source.title} --> {row.source.title}: {row.action}, {left}"
     for state, outcomes in source.timeouts.items():
         for outcome in outcomes:
             yield _arrow(state, outcome, f"expire by anyone, late{_condition(outcome)}")

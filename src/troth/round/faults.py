@@ -11,45 +11,44 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from troth.errors import DecodeError, ReportRejected, RoundError
+from troth.errors import DecodeError
 from troth.ledger.address import Address
 from troth.privacy.secagg.field import Elements
+from troth.privacy.secagg.outputs import AggregateShare
 from troth.privacy.secagg.tags import tag, weighted
-from troth.round.candidate import Candidate, candidate
-from troth.round.messages import Envelope, VerifierFile
+from troth.round.candidate import Candidate
+from troth.round.openings import ProvenFault, opened_candidates
 from troth.round.publication import Publication, decode_publication
 from troth.round.published import PublishedRound
+from troth.round.replicated import agreed_sums, recovered_noise
 from troth.round.sharing import split_extended
 from troth.round.study import Study
-from troth.round.transcript import (
-    RoundId,
-    report_nonce,
-    share_commitment,
-    sum_digest,
-)
+from troth.round.transcript import share_commitment, sum_digest
 from troth.round.transitions import Fault
 
 
-class ProvenFault(RoundError):  # noqa: N818 - named for what is found
-    """What a member published is not what follows; anybody finds the same."""
+@dataclass(frozen=True)
+class Tagged:
+    """What the owners of reports can check by themselves (mode A)."""
 
-    def __init__(self, fault: Fault, party: Address, detail: str) -> None:
-        super().__init__(f"{fault.title} by {party}: {detail}")
-        self.fault = fault
-        self.party = party
-        self.detail = detail
+    rho: Elements
+    """The challenge under every tag, shape (κ, d)."""
+    publications: tuple[Publication, ...]
+    """In committee order."""
 
 
 @dataclass(frozen=True)
 class Examined:
     """What a round without a fault came to."""
 
-    rho: Elements
-    """The challenge under every tag, shape (κ, d)."""
-    publications: tuple[Publication, ...]
-    """In committee order."""
+    sums: tuple[AggregateShare, ...]
+    """Of S, by share."""
     opened: tuple[NDArray[np.int64], ...]
-    """The noise vectors that are in the sum and no secret any more."""
+    """The noise vectors that are in the sum and that their owners opened."""
+    recovered: tuple[NDArray[np.int64], ...]
+    """Those that holders opened for an owner that did not (B4)."""
+    tagged: Tagged | None
+    """None where sums are compared and not tagged (B3, B4)."""
 
 
 def examine(published: PublishedRound) -> Examined:
@@ -57,22 +56,33 @@ def examine(published: PublishedRound) -> Examined:
 
     Raises:
         ProvenFault: the first member, in a fixed order of checks, whose word is false.
+        DecodeError: what several members agreed on (B3, B4) is no sum, or not the noise that is
+            missing: more lied than the mode bears, and nobody can be named.
     """
+    if published.study.replicated:
+        return _replicated(published)
     rho = published.study.challenge(published.rho_seed)
     publications = tuple(
         _publication(published, rho, member) for member in range(len(published.study.committee))
     )
-    candidates = {
-        place: made
-        for member in range(len(published.study.committee))
-        for place, made in _openings(published, member)
-    }
-    for place, made in candidates.items():
-        _verifier_shares(published, place, made)
+    candidates = opened_candidates(published)
     for place, made in candidates.items():
         _tags(published, rho, publications, place, made)
-    opened = tuple(made.vector for made in candidates.values())
-    return Examined(rho, publications, opened)
+    return Examined(
+        sums=tuple(publication.sums.share for publication in publications),
+        opened=tuple(made.vector for made in candidates.values()),
+        recovered=(),
+        tagged=Tagged(rho, publications),
+    )
+
+
+def _replicated(published: PublishedRound) -> Examined:
+    return Examined(
+        sums=agreed_sums(published),
+        opened=tuple(made.vector for made in opened_candidates(published).values()),
+        recovered=recovered_noise(published),
+        tagged=None,
+    )
 
 
 def _publication(published: PublishedRound, rho: Elements, member: int) -> Publication:
@@ -91,85 +101,6 @@ def _publication(published: PublishedRound, rho: Elements, member: int) -> Publi
     if not np.array_equal(tags, tag(study.field, rho, sums.share.values, sums.mask)):
         raise ProvenFault(Fault.PUBLICATION, account, "its tags do not add up to that of its sum")
     return found
-
-
-def _openings(published: PublishedRound, member: int) -> list[tuple[int, Candidate]]:
-    """A member's opened candidates, each of which is the report that it had made."""
-    account, seeds = published.study.committee[member], published.seeds[member]
-    places = published.opened_places(member)
-    if len(seeds) != len(places) or len(set(seeds)) != len(seeds):
-        raise ProvenFault(Fault.OPENING, account, "not a seed of its own for each opened candidate")
-    return [
-        (place, _reproduced(published, place, seed))
-        for place, seed in zip(places, seeds, strict=True)
-    ]
-
-
-def _reproduced(published: PublishedRound, place: int, seed: bytes) -> Candidate:
-    made = candidate(published.study, published.where, place, seed, published.heads)
-    require_reported(published.study, published.envelopes, place, made)
-    return made
-
-
-def require_reported(
-    study: Study, envelopes: Mapping[int, Envelope], place: int, made: Candidate
-) -> None:
-    """Refuse a seed from which another report follows than the one that was made.
-
-    Raises:
-        ProvenFault: `Fault.OPENING`, by the owner.
-    """
-    envelope, owner = envelopes.get(place), study.committee[study.owner(place)]
-    if envelope is None:
-        raise ProvenFault(Fault.OPENING, owner, f"no envelope of its noise at place {place}")
-    core = (made.sharing.public_share, made.sharing.commitments)
-    if core != (envelope.public_share, envelope.commitments):
-        raise ProvenFault(Fault.OPENING, owner, f"its seed gives another report at place {place}")
-
-
-def _verifier_shares(published: PublishedRound, place: int, made: Candidate) -> None:
-    require_verifier_shares(
-        published.study,
-        published.where,
-        place,
-        made,
-        heads=published.heads,
-        verify_key=published.verify_key,
-        files=published.files,
-    )
-
-
-def require_verifier_shares(
-    study: Study,
-    where: RoundId,
-    place: int,
-    made: Candidate,
-    *,
-    heads: bytes,
-    verify_key: bytes,
-    files: Sequence[VerifierFile],
-) -> None:
-    """Refuse a verifier share of an opened candidate that is not what its share gives.
-
-    Raises:
-        ProvenFault: `Fault.VERIFICATION`, by the first member whose file says something else.
-    """
-    pine = study.pine(place)
-    nonce = report_nonce(where, study.reporters[place], heads)
-    public_share = pine.decode_public_share(made.sharing.public_share)
-    for member, file in enumerate(files):
-        share = study.share_of(place, member)
-        input_share, _ = split_extended(study, place, share, made.sharing.extended[share])
-        (entry,) = (entry for entry in file.entries if entry.place == place)
-        try:
-            _, follows = pine.verify_init(verify_key, share, nonce, public_share, input_share)
-        except ReportRejected:
-            true = ("query", b"")
-        else:
-            true = ("", follows.encode())
-        if (entry.reason, entry.verifier_share) != true:
-            detail = f"a false verifier share of the noise at place {place}"
-            raise ProvenFault(Fault.VERIFICATION, study.committee[member], detail)
 
 
 def _tags(
@@ -204,7 +135,7 @@ def tag_follows(
 
 def require_evidence(
     published: PublishedRound,
-    examined: Examined,
+    tagged: Tagged,
     owner: Address,
     accused: Address,
     opened: Mapping[tuple[int, int], bytes],
@@ -213,7 +144,7 @@ def require_evidence(
 
     Args:
         published: the round, in which `examine` found no fault.
-        examined: what it came to.
+        tagged: what owners can check of it.
         owner: who accuses.
         accused: whom.
         opened: the shares that the owner shows, by place and index of the holder.
@@ -231,7 +162,7 @@ def require_evidence(
             continue
         try:
             right = tag_follows(
-                study, examined.rho, examined.publications[member], place, share, extended
+                study, tagged.rho, tagged.publications[member], place, share, extended
             )
         except DecodeError:
             continue
@@ -240,25 +171,18 @@ def require_evidence(
     raise ProvenFault(Fault.ACCUSATION, owner, f"what it shows does not speak against {accused}")
 
 
-def wrong_tags(
-    study: Study,
-    rho: Elements,
-    publications: Sequence[Publication],
-    place: int,
-    extended: Sequence[bytes],
-) -> list[int]:
+def wrong_tags(study: Study, tagged: Tagged, place: int, extended: Sequence[bytes]) -> list[int]:
     """Members whose tag of one's own report is not what follows; run by whoever made the report.
 
     Args:
         study: the study.
-        rho: the round's challenge.
-        publications: every member's.
+        tagged: the round's challenge and every member's publication.
         place: one's own.
         extended: one's own extended shares, by share number.
     """
     wrong = []
-    for member, publication in enumerate(publications):
+    for member, publication in enumerate(tagged.publications):
         share = study.share_of(place, member)
-        if not tag_follows(study, rho, publication, place, share, extended[share]):
+        if not tag_follows(study, tagged.rho, publication, place, share, extended[share]):
             wrong.append(member)
     return wrong

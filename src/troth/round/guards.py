@@ -1,26 +1,22 @@
 """The conditions that the table's outcomes ask of a round, and whom an abort names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from troth.ledger.address import Address
 from troth.round.ballots import agreed_fault, all_attest, disputing, majority, silent
 from troth.round.call import Call
+from troth.round.codes import agreed_codes
+from troth.round.leaving import (
+    agreed_recovery,
+    misled,
+    missing,
+    unserved,
+    votes_changed,
+    wrong_openers,
+)
+from troth.round.replication import differing_pair
+from troth.round.transcript import bits
 from troth.round.transitions import State
-
-_LEAST_TO_BLAME = 3
-"""Below three members, whoever serves and whoever fetches are one against one."""
-
-
-def _noise_missing(call: Call) -> bool:
-    return len(call.record.noise_lists) < call.shape.members
-
-
-def _votes_changed(call: Call) -> bool:
-    """Whether the round waits for what a vote elsewhere has made impossible to post."""
-    if call.record.state is State.OPEN:
-        return _noise_missing(call) and not call.is_aggregator(_first_missing(call))
-    stopped = not call.ask.is_active(call.where.study)
-    return stopped or not call.is_aggregator(_first_missing(call))
 
 
 def _below_quorum(call: Call) -> bool:
@@ -28,18 +24,26 @@ def _below_quorum(call: Call) -> bool:
     return not call.shape.meets_quorum(call.record.accepted if judged else call.record.present)
 
 
-def _noise_rejected(call: Call) -> bool:
-    return bool(call.shape.noise_bits & ~call.record.accepted)
+def _shares_missing(call: Call) -> bool:
+    words = call.record.of_live(call.record.words).values()
+    return any(call.record.delivered & ~word for word in words)
 
 
-def _first_unserved(call: Call) -> Address | None:
-    """The first member whose blob more than half of the others could not fetch."""
-    others = call.shape.members - 1
-    counts = call.record.unserved
-    if call.shape.members < _LEAST_TO_BLAME:
-        return None
-    blamed = (a for j, a in enumerate(call.shape.terms.committee) if counts.get(j, 0) * 2 > others)
-    return next(blamed, None)
+def _blob_unavailable(call: Call) -> bool:
+    """Whether complaints weigh: not while so many take part that one word may be false."""
+    return any(call.record.unserved.values()) and len(call.record.live) == call.shape.least
+
+
+def _differing(call: Call) -> tuple[int, ...]:
+    if not call.shape.replicated:
+        return ()
+    return differing_pair(call.record.of_live(call.record.sums), call.shape.members) or ()
+
+
+def _too_little_noise(call: Call) -> bool:
+    record, shape = call.record, call.shape
+    unopened = shape.owners(record.accepted) - set(bits(record.recovered))
+    return len(unopened) <= shape.honest
 
 
 def _site_silent(call: Call) -> bool:
@@ -47,14 +51,22 @@ def _site_silent(call: Call) -> bool:
 
 
 GUARDS: dict[str, Callable[[Call], bool]] = {
-    "votes changed": _votes_changed,
-    "noise missing": _noise_missing,
+    "votes changed": votes_changed,
+    "noise missing": lambda call: bool(missing(call)),
     "below quorum": _below_quorum,
-    "noise denied": lambda call: bool(call.record.denials),
-    "one unserved": lambda call: _first_unserved(call) is not None,
-    "blob unavailable": lambda call: any(call.record.unserved.values()),
-    "verdicts differ": lambda call: len(set(call.record.verdicts)) > 1,
-    "noise rejected": _noise_rejected,
+    "noise lost": lambda call: not call.shape.noise_remains(call.record.delivered),
+    "shares missing": _shares_missing,
+    "one unserved": lambda call: bool(unserved(call)),
+    "blob unavailable": _blob_unavailable,
+    "verdicts differ": lambda call: agreed_codes(call.shape, call.record) is None,
+    "shares contradicted": lambda call: bool(misled(call)),
+    "noise rejected": lambda call: not call.shape.noise_remains(call.record.accepted),
+    "sums differ": lambda call: bool(_differing(call)),
+    "replicated": lambda call: call.shape.replicated,
+    "recoverable": lambda call: call.shape.least < call.shape.members,
+    "recoveries differ": lambda call: agreed_recovery(call) is None,
+    "openings wrong": lambda call: bool(wrong_openers(call)),
+    "too little noise": _too_little_noise,
     "fault agreed": lambda call: agreed_fault(call.shape, call.record) is not None,
     "tag disputed": lambda call: bool(disputing(call.shape, call.record)),
     "site silent": _site_silent,
@@ -63,20 +75,20 @@ GUARDS: dict[str, Callable[[Call], bool]] = {
 """The conditions of the table, by the names it gives them."""
 
 
-def _first_missing(call: Call) -> Address:
+def _owner_and_denier(call: Call) -> tuple[int, int]:
+    """Of the first noise place that somebody lacks and that is lost: whose it is, who lacks it."""
     record = call.record
-    there = record.noise_lists.keys() if record.state is State.OPEN else record.posted
-    return next(a for j, a in enumerate(call.shape.terms.committee) if j not in there)
+    lost = record.present & call.shape.noise_bits & ~record.delivered
+    words = record.of_live(record.words)
+    place, denier = min(
+        (place, member) for member, word in words.items() for place in bits(lost & ~word)
+    )
+    return min(call.shape.owners(1 << place)), denier
 
 
-def _owner_and_denier(call: Call) -> tuple[Address, ...]:
-    owner, _, denier = min(call.record.denials)
-    return call.shape.terms.committee[owner], call.shape.terms.committee[denier]
-
-
-def _unserved_member(call: Call) -> tuple[Address, ...]:
-    named = _first_unserved(call)
-    return () if named is None else (named,)
+def _members(name: Callable[[Call], Iterable[int]]) -> Callable[[Call], tuple[Address, ...]]:
+    """The accounts of members that are given by index."""
+    return lambda call: tuple(call.shape.terms.committee[member] for member in name(call))
 
 
 def _guilty_party(call: Call) -> tuple[Address, ...]:
@@ -86,9 +98,12 @@ def _guilty_party(call: Call) -> tuple[Address, ...]:
 
 NAMED: dict[str, Callable[[Call], tuple[Address, ...]]] = {
     "nobody": lambda _: (),
-    "missing member": lambda call: (_first_missing(call),),
-    "owner and denier": _owner_and_denier,
-    "unserved member": _unserved_member,
+    "missing member": _members(lambda call: sorted(missing(call))[:1]),
+    "owner and denier": _members(_owner_and_denier),
+    "unserved member": _members(lambda call: sorted(unserved(call))[:1]),
+    "contradicted pair": _members(lambda call: sorted(misled(call))[:2]),
+    "differing pair": _members(_differing),
+    "wrong opener": _members(lambda call: sorted(wrong_openers(call))[:1]),
     "guilty member": _guilty_party,
 }
 """Whom an abort names, by the names the table gives."""
@@ -98,5 +113,5 @@ def all_in(call: Call) -> bool:
     """Whether nobody is left to wait for in a state that ends by itself or by its deadline."""
     if call.record.state is State.OPEN:
         reported = sum(1 << site for site in call.record.reports)
-        return not _noise_missing(call) and reported == call.record.enrolled
+        return not missing(call) and reported == call.record.enrolled
     return all_attest(call.shape, call.record)

@@ -16,13 +16,18 @@ from troth.ledger.bindings import rounds
 from troth.ledger.bindings.structs import OnChainTerms, Windows
 from troth.ledger.interface import Event
 from troth.round.actions import ACTIONS
-from troth.round.ballots import disputing, majority, silent
-from troth.round.call import EMPTY, Call, Emitted, Surroundings, refusal
+from troth.round.ballots import disputing, silent
+from troth.round.call import Call, Emitted, Surroundings, refusal
+from troth.round.codes import accepted, agreed_codes
+from troth.round.fixing import fixed
 from troth.round.guards import GUARDS, NAMED, all_in
+from troth.round.leaving import LEAVING, leave
 from troth.round.record import Progress, RoundRecord, Shape
+from troth.round.replication import opened_by_all
 from troth.round.resumption import vote_to_resume
-from troth.round.transcript import RoundId, bits, heads_digest, transcript_digest
-from troth.round.transitions import Outcome, Row, State, table
+from troth.round.tally import TALLIES
+from troth.round.transcript import RoundId
+from troth.round.transitions import Leave, Outcome, Row, State, table
 
 __all__ = ["Emitted", "Progress", "RoundsModel", "Surroundings"]
 
@@ -120,29 +125,49 @@ def _act(call: Call, action: str, given: dict[str, Any]) -> _Events:
     events: _Events = [] if said is None else [said]
     if row.by in ("member", "owner") and row.when in ("first", "all"):
         record.posted.add(call.member())
-    if _complete(call, row):
+    if _is_complete(call, row):
         posted = set(record.posted)
-        events += _move(call, row.outcomes)
+        events += _complete(call, row)
         if row.when == "first":  # the first announcement opens the state in which it counts
             record.posted = posted
     return events
 
 
-def _complete(call: Call, row: Row) -> bool:
+def _is_complete(call: Call, row: Row) -> bool:
     if row.when == "all":
-        return len(call.record.posted) == call.shape.members
+        return call.record.live <= call.record.posted
     return row.when != "never"
 
 
+def _complete(call: Call, row: Row) -> _Events:
+    """A step that nothing is missing of: who is at fault, who leaves, and where it leads."""
+    events: _Events = []
+    if row.guilty:
+        call.progress.guilty |= LEAVING[row.guilty](call)
+    for leaving in row.leave:
+        events += leave(call, leaving)
+    tally = TALLIES.get(call.record.state)
+    if tally:
+        tally(call)
+    return events + _move(call, row.outcomes)
+
+
 def _expire(call: Call) -> _Events:
-    """Anyone, after a missed deadline."""
+    """Anyone, after a missed deadline: the round goes on without who missed it, or aborts."""
     record = call.record
     outcomes = table().timeouts.get(record.state)
     if not outcomes:
         raise refusal("WrongState", state=record.state)
     if call.now <= record.deadline:
         raise refusal("TooEarly", deadline=record.deadline, now_at=call.now)
-    return _move(call, outcomes)
+    row, withheld = table().awaited(record.state), outcomes[-1]
+    gone = LEAVING["missing"](call)
+    left = leave(call, Leave("missing", withheld.reason)) if row else []
+    if row is None or not left:
+        return _move(call, outcomes)
+    if withheld.guilty:
+        call.progress.guilty |= gone
+    return [*left, *_complete(call, row)]
 
 
 def _move(call: Call, outcomes: Sequence[Outcome]) -> _Events:
@@ -153,25 +178,21 @@ def _move(call: Call, outcomes: Sequence[Outcome]) -> _Events:
     if outcome.reservation != "none":
         charges = call.ask.charges_of(call.where.study, record.enrolled)
         charged = [*call.ask.charge(outcome.reservation, *call.key, charges)]
-    fixed: _Events = []
-    if outcome.to is State.ABORTED:
-        fixed = [_abort(call, outcome)]
-    elif outcome.to in _FIXES:
-        fixed = [_FIXES[outcome.to](call)]
+    aborted = outcome.to is State.ABORTED
+    said = [_abort(call, outcome)] if aborted else fixed(call, outcome.to)
     call.progress.finals += outcome.to is State.FINAL
     record.posted, record.owing, record.unserved = set(), set(), {}
     if outcome.to is State.CONTESTED:
         _contest(call)
     elif outcome.guard == "noise rejected":
-        rejected = bits(call.shape.noise_bits & ~record.accepted)
-        record.owing = {call.shape.candidate(place)[0] for place in rejected}
+        record.owing = _owners_of_rejected_noise(call)
     record.state = outcome.to
     window = table().windows.get(outcome.to)
     record.deadline = call.now + _window(call.shape.terms, window) if window else 0
     moved = rounds.Moved(*call.key, outcome.to, record.deadline)
     # S is announced before it is paid for; everything else after.
     settled = outcome.reservation == "settle"
-    return [*fixed, *charged, moved] if settled else [*charged, *fixed, moved]
+    return [*said, *charged, moved] if settled else [*charged, *said, moved]
 
 
 def _window(terms: OnChainTerms, name: str) -> int:
@@ -203,53 +224,16 @@ _USES: dict[str, Callable[[Shape, RoundRecord], list[int]]] = {
 
 
 def _contest(call: Call) -> None:
-    """The owners of denied noise owe an answer; all noise counts as delivered until it is given."""
-    record = call.record
-    record.owing = {owner for owner, _, _ in record.denials}
-    record.posted = set(range(call.shape.members)) - record.owing
-    record.delivered |= call.shape.noise_bits
-    record.denials = set()
+    """Who can show what was denied owes an answer: noise's owner, or all who may hold the share."""
+    record, live = call.record, set(call.record.live)
+    words = record.of_live(record.words).values()
+    denied = record.delivered & ~opened_by_all(words)
+    record.owing = live if call.shape.replicated else call.shape.owners(denied)
+    record.posted = live - record.owing
 
 
-def _heads_fixed(call: Call) -> Event:
-    record, members = call.record, range(call.shape.members)
-    heads = tuple(record.key_heads[j] for j in members)
-    hpke_keys = tuple(record.hpke_keys[j] for j in members)
-    record.heads_digest = heads_digest(call.where, heads, hpke_keys)
-    return rounds.HeadsFixed(*call.key, record.heads_digest)
-
-
-def _opened(call: Call) -> Event:
-    return rounds.Opened(*call.key, call.record.enrolled)
-
-
-def _transcript_fixed(call: Call) -> Event:
+def _owners_of_rejected_noise(call: Call) -> set[int]:
     record, shape = call.record, call.shape
-    reports = tuple(record.reports.get(site, EMPTY) for site in range(shape.sites))
-    lists = tuple(record.noise_lists[j] for j in range(shape.members))
-    record.transcript = transcript_digest(call.where, record.heads_digest, reports, lists)
-    return rounds.TranscriptFixed(*call.key, record.transcript, record.present)
-
-
-def _delivery_fixed(call: Call) -> Event:
-    return rounds.DeliveryFixed(*call.key, call.record.delivered)
-
-
-def _accepted_fixed(call: Call) -> Event:
-    return rounds.AcceptedFixed(*call.key, call.record.accepted)
-
-
-def _finalised(call: Call) -> Event:
-    call.record.model_digest = majority(call.shape, call.record) or EMPTY
-    return rounds.Finalised(*call.key, call.record.model_digest)
-
-
-_FIXES: dict[State, Callable[[Call], Event]] = {
-    State.ANNOUNCED: _heads_fixed,
-    State.OPEN: _opened,
-    State.CLOSED: _transcript_fixed,
-    State.DELIVERED: _delivery_fixed,
-    State.SETTLED: _accepted_fixed,
-    State.FINAL: _finalised,
-}
-"""The event that says what is fixed on the way into a state."""
+    codes = agreed_codes(shape, record)
+    rejected = 0 if codes is None else record.delivered & ~accepted(shape, codes)
+    return shape.owners(rejected)

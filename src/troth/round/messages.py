@@ -17,6 +17,8 @@ ENVELOPE_FORMAT = "troth/envelope/v1"
 NOISE_LIST_FORMAT = "troth/noise-list/v1"
 VERIFIER_FILE_FORMAT = "troth/verifier-file/v1"
 OPENED_SHARES_FORMAT = "troth/opened-shares/v1"
+ECHO_FORMAT = "troth/echo/v1"
+RECOVERY_FORMAT = "troth/recovery/v1"
 _REMEMBERED = 256
 """Decoded messages in memory: a party reads those of a round again at every step."""
 MAX_MESSAGE = 64 * 2**20
@@ -147,10 +149,12 @@ def decode_noise_list(data: bytes, candidates: int) -> NoiseList:
 
 @dataclass(frozen=True)
 class VerifierEntry:
-    """One member's verifier share of one delivered report, or why it has none."""
+    """One member's verifier share of one share of a delivered report, or why it has none."""
 
     place: int
     """Place of the report in the transcript's order."""
+    share: int
+    """Number of the share."""
     reason: str
     """Empty, or ``share``: the input share opens to its commitment but does not decode; or
     ``query``: its query point is degenerate."""
@@ -160,7 +164,7 @@ class VerifierEntry:
 
 @dataclass(frozen=True)
 class VerifierFile:
-    """All verifier shares of one member in one round, by place."""
+    """All verifier shares of one member in one round, by place and share."""
 
     format: str
     member: bytes
@@ -173,15 +177,17 @@ class VerifierFile:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def decode_verifier_file(data: bytes, member: Address, places: tuple[int, ...]) -> VerifierFile:
-    """Read a member's file, which must speak of exactly the delivered places, in order."""
+def decode_verifier_file(
+    data: bytes, member: Address, slots: tuple[tuple[int, int], ...]
+) -> VerifierFile:
+    """Read a member's file, which must speak of exactly what it holds, in order (`Study.slots`)."""
     found = records.decode(VerifierFile, data, "verifier file")
     if found.format != VERIFIER_FILE_FORMAT:
         raise DecodeError(f"verifier file: unknown format {found.format!r}")
     if found.member != member:
         raise DecodeError("verifier file: the member in it is not the one that committed to it")
-    if tuple(entry.place for entry in found.entries) != places:
-        raise DecodeError("verifier file: not one entry for each delivered report, in order")
+    if tuple((entry.place, entry.share) for entry in found.entries) != slots:
+        raise DecodeError("verifier file: not one entry for each share it holds, in order")
     for entry in found.entries:
         if entry.reason not in ("", "share", "query") or bool(entry.reason) == bool(
             entry.verifier_share
@@ -238,3 +244,78 @@ def decode_opened_shares(data: bytes, study: Study, owner: Address) -> dict[tupl
             raise DecodeError("opened shares: one twice")
         opened[key] = item.extended
     return opened
+
+
+@dataclass(frozen=True)
+class EchoedKey:
+    """The content key of one sealed share, wrapped again to a holder that could not open it."""
+
+    place: int
+    """Place of the report."""
+    share: int
+    """Number of the share."""
+    member: bytes
+    """Address of the holder that the key is for."""
+    wrap: bytes
+
+
+@dataclass(frozen=True)
+class Echo:
+    """What a member does for the others where reporters sealed a share wrongly to some of them."""
+
+    format: str
+    keys: tuple[EchoedKey, ...]
+
+    def encode(self) -> bytes:
+        """The blob whose digest is posted."""
+        return records.encode(self)
+
+
+def decode_echo(data: bytes) -> Echo:
+    """Read a member's echo. Whether a key opens anything, only its receiver can tell."""
+    found = records.decode(Echo, data, "echo")
+    if found.format != ECHO_FORMAT:
+        raise DecodeError(f"echo: unknown format {found.format!r}")
+    return found
+
+
+@dataclass(frozen=True)
+class RecoveredShare:
+    """One share of the noise of a member that did not open it, shown by a holder."""
+
+    place: int
+    """Place of the candidate."""
+    share: int
+    """Number of the share."""
+    extended: bytes
+    """The share, encoded."""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """All that a member holds of the noise of those that did not open theirs."""
+
+    format: str
+    shares: tuple[RecoveredShare, ...]
+
+    def encode(self) -> bytes:
+        """The blob whose digest is posted."""
+        return records.encode(self)
+
+
+def decode_recovery(data: bytes, slots: tuple[tuple[int, int], ...]) -> Recovery:
+    """Read a member's recovery, which must show exactly what it was to show, in order.
+
+    So nobody can put shares of anything else, a site's report least of all, into what others serve
+    again and auditors keep. Whether a share is right, its commitment says.
+
+    Args:
+        data: the blob.
+        slots: place and share of all noise of the absent members that the poster holds.
+    """
+    found = records.decode(Recovery, data, "recovery")
+    if found.format != RECOVERY_FORMAT:
+        raise DecodeError(f"recovery: unknown format {found.format!r}")
+    if tuple((item.place, item.share) for item in found.shares) != slots:
+        raise DecodeError("recovery: not one entry for each share that it has to show, in order")
+    return found

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from troth.ledger.address import Address
+from troth.round.live import bitmap, live
 from troth.round.messages import Envelope, VerifierFile
 from troth.round.study import Study
 from troth.round.transcript import (
@@ -19,6 +20,7 @@ from troth.round.transcript import (
     sums_digest,
     verdict_digest,
 )
+from troth.round.transitions import State
 from troth.round.view import RoundView
 
 
@@ -37,13 +39,19 @@ class PublishedRound:
     """Of the accepted places."""
     files: Sequence[VerifierFile]
     sum_digests: Sequence[bytes]
-    """What bound each member to its sums."""
+    """What bound members to their sums: by member, in B by share."""
     rho_seed: bytes
+    """Empty in B."""
     publications: Sequence[bytes]
+    """Sums with their tags, by member; in B sums alone, by share."""
     kept: Sequence[int]
     """c*: the candidate of each member that stays unopened."""
     seeds: Sequence[Sequence[bytes]]
     """The opened seeds of each member, in the order of its other candidates."""
+    openers: Sequence[int]
+    """The members whose noise in S is opened by its seeds."""
+    recovered: Mapping[tuple[int, int], bytes]
+    """Extended shares, by place and share, of all noise of the other members with noise in S."""
 
     def opened_places(self, member: int) -> list[int]:
         """The places of a member's candidates that are opened."""
@@ -56,11 +64,36 @@ def everybody(study: Study) -> int:
     return (1 << len(study.committee)) - 1
 
 
+def sum_digests(study: Study, view: RoundView) -> list[bytes]:
+    """What binds the sums of a round: each member's digest, in B the agreed one of each share.
+
+    Once members that said something else have left, all holders of a share have said the same.
+    """
+    if not study.replicated:
+        return [view.sums[member][0] for member in study.committee]
+    there = live(study, view, State.HELD)
+    found = []
+    for share in range(len(study.committee)):
+        holder = min(set(study.holders(0, share)).intersection(there))
+        number = study.shares_of(0, holder).index(share)
+        found.append(view.sums[study.committee[holder]][number])
+    return found
+
+
+def published_digests(study: Study, view: RoundView) -> list[bytes]:
+    """Digests of what was published: by member, in B the sums that were agreed on, by share."""
+    if study.replicated:
+        return sum_digests(study, view)
+    return [view.publications[member] for member in study.committee]
+
+
 def _sums_digest(study: Study, view: RoundView, verify_key: bytes) -> bytes:
-    where, members = study.where(view.number), study.committee
-    files = _of(members, view.files)
-    verdict = verdict_digest(where, verify_key, everybody(study), files, view.accepted)
-    return sums_digest(where, verdict, _of(members, view.sums))
+    where = study.where(view.number)
+    judges = live(study, view, State.JUDGED)
+    files = [view.files[study.committee[index]] for index in judges]
+    verdict = verdict_digest(where, verify_key, bitmap(judges), files, view.accepted)
+    posted = [digest for member in study.committee for digest in view.sums.get(member, ())]
+    return sums_digest(where, verdict, posted)
 
 
 def rho_seed(study: Study, view: RoundView, verify_key: bytes) -> bytes:
@@ -71,21 +104,28 @@ def rho_seed(study: Study, view: RoundView, verify_key: bytes) -> bytes:
 
 
 def kept_candidates(study: Study, view: RoundView, verify_key: bytes) -> tuple[int, ...]:
-    """c* of every member; there once every member has revealed k_j."""
+    """c* of every member; there once every live member has revealed k_j."""
     where, members = study.where(view.number), study.committee
+    tagged = () if study.replicated else members
     published = published_digest(
         where,
         _sums_digest(study, view, verify_key),
-        _of(members, view.reveals[CHALLENGE_LEVEL]),
-        _of(members, view.publications),
+        [view.reveals[CHALLENGE_LEVEL][member] for member in tagged],
+        [view.publications[member] for member in tagged],
     )
-    keys = _of(members, view.reveals[PICK_LEVEL])
+    there = live(study, view, State.PICKED)
+    keys = [view.reveals[PICK_LEVEL][members[index]] for index in there]
     candidates = study.terms.privacy.noise_candidates
-    live = everybody(study)
     return tuple(
-        kept_candidate(where, published, live, keys, member, candidates)
+        kept_candidate(where, published, bitmap(there), keys, member, candidates)
         for member in range(len(members))
     )
+
+
+def owners_of_noise(study: Study, accepted: int) -> tuple[int, ...]:
+    """The members whose noise is in an accepted set."""
+    owners = range(len(study.committee))
+    return tuple(owner for owner in owners if accepted >> study.noise_place(owner, 0) & 1)
 
 
 def published_round(
@@ -96,6 +136,7 @@ def published_round(
     envelopes: Mapping[int, Envelope],
     files: Sequence[VerifierFile],
     publications: Sequence[bytes],
+    recovered: Mapping[tuple[int, int], bytes],
 ) -> PublishedRound:
     """All of a round whose noise is opened.
 
@@ -104,9 +145,11 @@ def published_round(
         view: the round, in `State.OPENED` or ended after it.
         verify_key: the round's.
         envelopes: by place.
-        files: the verifier files, in committee order.
-        publications: the publications' bytes, in committee order.
+        files: the verifier files that count, in committee order.
+        publications: their bytes, by member; in B the sums' bytes, by share.
+        recovered: what holders showed of noise that its owner did not open.
     """
+    owners = owners_of_noise(study, view.accepted)
     return PublishedRound(
         study=study,
         where=study.where(view.number),
@@ -115,11 +158,13 @@ def published_round(
         accepted=view.accepted,
         envelopes=envelopes,
         files=files,
-        sum_digests=_of(study.committee, view.sums),
-        rho_seed=rho_seed(study, view, verify_key),
+        sum_digests=sum_digests(study, view),
+        rho_seed=b"" if study.replicated else rho_seed(study, view, verify_key),
         publications=publications,
         kept=kept_candidates(study, view, verify_key),
-        seeds=[view.seeds[member] for member in study.committee],
+        seeds=[view.seeds.get(member, ()) for member in study.committee],
+        openers=[owner for owner in owners if not view.recovered >> owner & 1],
+        recovered=recovered,
     )
 
 

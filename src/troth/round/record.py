@@ -4,13 +4,17 @@ Plain sets, dicts and bitmaps: the packed storage of the contract is its own bus
 over the order of the transcript (sites in terms order, then noise candidates by member).
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from troth.ledger.address import Address
 from troth.ledger.bindings.structs import OnChainTerms
+from troth.round.replication import grouped, noise_of, owners
 from troth.round.transcript import bits
 from troth.round.transitions import Fault, State, table
+
+Word = TypeVar("Word")
 
 SITE, AGGREGATOR = 1, 2
 """The bits of a role set that rounds ask for, as the Consortium contract numbers roles."""
@@ -40,8 +44,10 @@ class RoundRecord:
     deadline: int = 0
     posted: set[int] = field(default_factory=set)
     """Committee members that did what the present state waits for, or have nothing to do in it."""
+    live: set[int] = field(default_factory=set)
+    """Committee members that still take part: from the first announcement on, and only fewer."""
     owing: set[int] = field(default_factory=set)
-    """Contested: the owners of denied noise. Aborted: of noise that was rejected. Else nobody."""
+    """Contested: who answers denials. Aborted: owners of noise that was rejected. Else nobody."""
     key_heads: dict[int, bytes] = field(default_factory=dict)
     """By member: what its next reveal must hash to."""
     hpke_keys: dict[int, bytes] = field(default_factory=dict)
@@ -54,12 +60,19 @@ class RoundRecord:
     transcript: bytes = bytes(32)
     present: int = 0
     delivered: int = 0
-    denials: set[tuple[int, int, int]] = field(default_factory=set)
-    """Noise that was not opened: owner, candidate, denier, as indices."""
+    words: dict[int, int] = field(default_factory=dict)
+    """By member: bitmap of what it opened, by its last word."""
     unserved: dict[int, int] = field(default_factory=dict)
     """By member: how many others could not fetch what it put in the store in the present step."""
-    verdicts: list[bytes] = field(default_factory=list)
+    verdicts: dict[int, bytes] = field(default_factory=dict)
+    """Codes by member."""
     accepted: int = 0
+    sums: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
+    """By member: digests of its sums, by share ascending where it holds several."""
+    recoveries: dict[int, int] = field(default_factory=dict)
+    """By member: bitmap of the owners whose seeds it says are missing or wrong."""
+    recovered: int = 0
+    """Bitmap of the owners whose noise the others opened."""
     attestations: dict[Address, Attestation] = field(default_factory=dict)
     """Those that stand: an accusation takes its voter's attestation back."""
     accusations: dict[Address, Accusation] = field(default_factory=dict)
@@ -67,9 +80,13 @@ class RoundRecord:
     reviewed: set[int] = field(default_factory=set)
     """Sites that came back after the round was final."""
 
+    def of_live(self, said: Mapping[int, Word]) -> dict[int, Word]:
+        """What live members said, by member."""
+        return {member: said[member] for member in sorted(self.live) if member in said}
+
     def copy(self) -> Self:
         """A record of its own: nothing in the containers changes, they are only added to."""
-        containers = (set, dict, list)
+        containers = (set, dict)
         values: dict[str, Any] = vars(self)
         own: dict[str, Any] = {
             k: v.copy() if isinstance(v, containers) else v for k, v in values.items()
@@ -86,7 +103,7 @@ class Progress:
     unattributed: int = 0
     """Aborts since the last resumption that left open who is at fault."""
     guilty: set[int] = field(default_factory=set)
-    """Members proven at fault."""
+    """Members proven at fault: they take part in no further round."""
     used: dict[int, int] = field(default_factory=dict)
     """Accusations that each site has used since the last resumption."""
     resumptions: int = 0
@@ -107,9 +124,30 @@ class Shape:
     terms: OnChainTerms
 
     @property
+    def mode(self) -> str:
+        """``A``, ``B3`` or ``B4``."""
+        return tuple(table().modes)[self.terms.mode]
+
+    @property
+    def replicated(self) -> bool:
+        """Whether a share is held by all members but one, and not by one alone."""
+        return self.mode != "A"
+
+    @property
     def members(self) -> int:
         """Number of committee members."""
         return len(self.terms.committee)
+
+    @property
+    def least(self) -> int:
+        """Members that must stay live; as many members' noise must stay as well."""
+        least = table().modes[self.mode].least
+        return self.members if least is None else least
+
+    @property
+    def honest(self) -> int:
+        """h: members whose noise alone gives the privacy claimed."""
+        return self.terms.honest
 
     @property
     def sites(self) -> int:
@@ -134,9 +172,25 @@ class Shape:
         """Index of an account among the sites."""
         return _index([site.account for site in self.terms.sites], account)
 
-    def candidate(self, place: int) -> tuple[int, int]:
-        """Owner and number of the noise candidate at a place."""
-        return divmod(place - self.sites, self.terms.noise_candidates)
+    def noise_of(self, owners: Iterable[int]) -> int:
+        """Bitmap of the noise candidates of some members."""
+        return sum(noise_of(owner, **self._places) for owner in owners)
+
+    def owners(self, places: int) -> set[int]:
+        """The members that own any noise in a bitmap."""
+        return owners(places, **self._places)
+
+    def grouped(self, places: int) -> int:
+        """A bitmap without the noise of every owner whose candidates are not all in it."""
+        return grouped(places, **self._places)
+
+    def noise_remains(self, places: int) -> bool:
+        """Whether as many members' noise is in a bitmap, whole, as members must stay."""
+        return len(self.owners(self.grouped(places))) >= self.least
+
+    @property
+    def _places(self) -> dict[str, int]:
+        return {"sites": self.sites, "candidates": self.terms.noise_candidates}
 
     def meets_quorum(self, bitmap: int) -> bool:
         """Whether the sites in a bitmap are enough, by number and by weight."""
@@ -155,23 +209,3 @@ class Shape:
 
 def _index(accounts: list[Address] | tuple[Address, ...], account: Address) -> int | None:
     return accounts.index(account) if account in accounts else None
-
-
-def accepted_places(shape: Shape, record: RoundRecord, codes: bytes) -> tuple[int, int | None]:
-    """The bitmap that a verdict accepts, and the first place where it cannot stand."""
-    verdicts = table().verdicts
-    if len(codes) != shape.places:
-        return 0, min(len(codes), shape.places)
-    accepted = 0
-    for place, code in enumerate(codes):
-        name = verdicts[code] if code < len(verdicts) else "unknown"
-        if record.present >> place & 1 == 0:
-            fits = name == "absent"
-        elif record.delivered >> place & 1 == 0:
-            fits = name == "undelivered"
-        else:
-            fits = name not in ("absent", "undelivered", "unknown")
-        if not fits:
-            return 0, place
-        accepted |= (name == "accepted") << place
-    return accepted, None

@@ -29,7 +29,7 @@ class Sharing:
 
     public_share: bytes
     extended: tuple[bytes, ...]
-    """E_j: each input share and its mask, encoded, by share number."""
+    """E_j: each input share and its mask (mode A only), encoded, by share number."""
     commitments: tuple[bytes, ...]
     """C_j, by share number."""
 
@@ -61,7 +61,8 @@ def share_report(
         vector: int64 of the model's dimension, within the norm bound of the place.
         heads: digest of the round's key heads; the nonce derives from it.
         rand: randomness of the sharing.
-        mask_seed: 32 bytes that nobody else knows; never used twice.
+        mask_seed: 32 bytes that nobody else knows; never used twice. Without use where shares are
+            replicated: nothing is tagged there.
         sharer: how the vector is shared; a dishonest reporter of a test brings another one.
 
     Raises:
@@ -71,10 +72,12 @@ def share_report(
     reporter, pine = study.reporters[place], study.pine(place)
     nonce = report_nonce(where, reporter, heads)
     public_share, shares = _share(pine, vector, nonce, rand, sharer)
-    extended = tuple(
-        share.encode() + study.field.encode_vec(mask)
-        for share, mask in zip(shares, masks(study.field, mask_seed, len(shares)), strict=True)
-    )
+    encoded = [share.encode() for share in shares]
+    if not study.replicated:
+        every = masks(study.field, mask_seed, len(shares))
+        beside = [study.field.encode_vec(mask) for mask in every]
+        encoded = [body + mask for body, mask in zip(encoded, beside, strict=True)]
+    extended = tuple(encoded)
     commitments = tuple(
         share_commitment(where, reporter, number, body) for number, body in enumerate(extended)
     )
@@ -100,7 +103,7 @@ def draw_mask_seed(rand: RandomBytes) -> bytes:
 def split_extended(
     study: Study, place: int, share: int, body: bytes
 ) -> tuple[InputShare, Elements]:
-    """An extended share as the input share and its mask.
+    """An extended share as the input share and its mask, which is empty where there is none.
 
     Raises:
         DecodeError: another length, or an element that is not below the modulus.
@@ -109,6 +112,6 @@ def split_extended(
         raise DecodeError(
             f"extended share: {len(body)} bytes, not {study.extended_size(place, share)}"
         )
-    end = len(body) - study.tag_size
+    end = len(body) - study.mask_size
     mask = study.field.decode_vec(body[end:])
     return study.pine(place).decode_input_share(share, body[:end]), mask

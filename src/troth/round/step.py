@@ -1,6 +1,6 @@
 """From what members published to the next model: everybody recomputes it, an auditor as well.
 
-X is the sum of all aggregate shares, with the noise that was opened taken off again.
+X is the sum of all aggregate shares, with the noise that is no secret any more taken off again.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def aggregate(study: Study, accepted: int, examined: Examined) -> NDArray[np.int
     Args:
         study: the study.
         accepted: S.
-        examined: the publications and the opened noise.
+        examined: the sums and the opened noise.
 
     Returns:
         int64 array of the model's dimension.
@@ -31,9 +31,8 @@ def aggregate(study: Study, accepted: int, examined: Examined) -> NDArray[np.int
     """
     pine = max(study.site_pine, study.noise_pine, key=lambda pine: pine.parameters.l2_norm_bound)
     weight = sum(study.weight(place) for place in bits(accepted))
-    shares = [publication.sums.share for publication in examined.publications]
-    total = pine.unshard_integers(shares, weight)
-    for vector in examined.opened:
+    total = pine.unshard_integers(examined.sums, weight)
+    for vector in (*examined.opened, *examined.recovered):
         total = total - vector
     return total
 
@@ -46,7 +45,7 @@ def next_model(study: Study, accepted: int, examined: Examined, model: Model) ->
     Args:
         study: the study.
         accepted: S.
-        examined: the publications and the opened noise.
+        examined: the sums and the opened noise.
         model: model[t].
 
     Raises:

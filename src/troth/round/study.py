@@ -13,7 +13,7 @@ from troth.privacy.secagg.field import Elements, Field
 from troth.privacy.secagg.pine import Pine
 from troth.privacy.secagg.tags import challenge, coordinates
 from troth.round.transcript import Reporter, RoundId, bits
-from troth.storage.seal import sealed_size
+from troth.storage.seal import WRAP_SIZE, sealed_size
 
 
 @dataclass(frozen=True)
@@ -76,21 +76,44 @@ class Study:
         """The PINE instance that reports at this place are made with."""
         return self.site_pine if self.is_site(place) else self.noise_pine
 
-    def holder(self, place: int, share: int) -> int:
-        """Index of the member that holds a share (mode A).
+    @property
+    def replicated(self) -> bool:
+        """Whether every share is held by all members but one (modes B3 and B4).
 
-        A site's share k goes to member k. Of member j's noise, share (k - j) mod m goes to member
-        k, so that the large Leader share stays with its owner and others get seeds.
+        Equal digests of equal sums then say what masks and tags say in mode A.
         """
-        if self.is_site(place):
-            return share
-        return (share + self.owner(place)) % len(self.committee)
+        return self.terms.mode != "A"
+
+    def holders(self, place: int, share: int) -> tuple[int, ...]:
+        """Indices of the members that hold a share of the report at a place.
+
+        In B share s is held by all members but s. In A a site's share k goes to member k; and of
+        member j's noise, share (k - j) mod m goes to member k, so that the large Leader share stays
+        with its owner and others get seeds.
+        """
+        members = len(self.committee)
+        if self.replicated:
+            return tuple(member for member in range(members) if member != share)
+        return (share if self.is_site(place) else (share + self.owner(place)) % members,)
+
+    def shares_of(self, place: int, member: int) -> tuple[int, ...]:
+        """The shares of the report at a place that a member holds: inverse of `holders`."""
+        members = len(self.committee)
+        if self.replicated:
+            return tuple(share for share in range(members) if share != member)
+        return (self.share_of(place, member),)
 
     def share_of(self, place: int, member: int) -> int:
-        """The share of the report at this place that a member holds: inverse of `holder`."""
+        """The one share of the report at a place that a member holds in mode A."""
         if self.is_site(place):
             return member
         return (member - self.owner(place)) % len(self.committee)
+
+    def slots(self, places: int, member: int) -> tuple[tuple[int, int], ...]:
+        """Place and share of all that a member holds of the reports in a bitmap, in order."""
+        return tuple(
+            (place, share) for place in bits(places) for share in self.shares_of(place, member)
+        )
 
     def owner(self, place: int) -> int:
         """Index of the member whose noise candidate stands at a place."""
@@ -110,13 +133,19 @@ class Study:
         """Bytes of a mask, and of a tag."""
         return coordinates(self.field) * self.field.encoded_size
 
+    @property
+    def mask_size(self) -> int:
+        """Bytes of the mask beside an input share; none where sums are compared, not tagged."""
+        return 0 if self.replicated else self.tag_size
+
     def extended_size(self, place: int, share: int) -> int:
-        """Bytes of an extended share: the input share with its mask."""
-        return self.pine(place).input_share_size(share) + self.tag_size
+        """Bytes of an extended share: the input share with its mask, where there is one."""
+        return self.pine(place).input_share_size(share) + self.mask_size
 
     def share_size(self, place: int, share: int) -> int:
         """Bytes of a sealed share; an envelope that announces another size is undecodable."""
-        return sealed_size(self.extended_size(place, share), 1)
+        holders = len(self.holders(place, share))
+        return sealed_size(self.extended_size(place, share), holders)
 
     @property
     def envelope_limit(self) -> int:
@@ -134,7 +163,14 @@ class Study:
     def verifier_file_limit(self) -> int:
         """Bytes that no verifier file exceeds."""
         largest = max(self.site_pine.verifier_share_size, self.noise_pine.verifier_share_size)
-        return 512 + len(self.reporters) * (128 + 2 * largest)
+        held = len(self.shares_of(0, 0))
+        return 512 + len(self.reporters) * held * (128 + 2 * largest)
+
+    @property
+    def echo_limit(self) -> int:
+        """Bytes that no echo exceeds: a key for each share of each report and each member."""
+        members = len(self.committee)
+        return 256 + len(self.reporters) * members**2 * (256 + 2 * WRAP_SIZE)
 
     @property
     def opened_shares_limit(self) -> int:
@@ -147,6 +183,13 @@ class Study:
             self.extended_size(len(self.sites), share) for share in range(1, len(self.committee))
         )
         return 256 + noise * (256 + 2 * largest)
+
+    @property
+    def recovery_limit(self) -> int:
+        """Bytes that no recovery of a member's noise exceeds: all its shares, in hexadecimal."""
+        shares = range(len(self.committee))
+        whole = sum(256 + 2 * self.extended_size(len(self.sites), share) for share in shares)
+        return 256 + len(self.committee) * self.terms.privacy.noise_candidates * whole
 
     @property
     def model_dimension(self) -> int:

@@ -141,8 +141,8 @@ def verify_key(
     Args:
         where: the round.
         delivered: D.
-        live: bitmap of the members that take part (mode A: all).
-        reveals: h²(k_j) by member index.
+        live: bitmap of the members that take part (in A and B3: all).
+        reveals: h²(k_j) of each of them, in committee order.
         usable: whether no query point t of any delivered report has t^P = 1 under a key.
         size: bytes of a verify key of the PINE variant, at most 32.
     """
@@ -157,7 +157,7 @@ def verify_key(
 def verdict_digest(
     where: RoundId, verify_key: bytes, live: int, files: Sequence[bytes], accepted: int
 ) -> bytes:
-    """V: the verify key, the digests of all verifier files by member, and S."""
+    """V: the verify key, the digests of the verifier files that count, by member, and S."""
     fixed = (*where.parts(), verify_key, integer(live))
     return labelled("verdict", (*fixed, *files, integer(accepted)))
 
@@ -174,8 +174,22 @@ def sum_digest(where: RoundId, member: Address, accepted: int, sums: bytes) -> b
     return labelled("sum", (*where.parts(), member, integer(accepted), sums))
 
 
+def sum_header(where: RoundId, share: int, accepted: int) -> bytes:
+    """What stands before a sum that several members must agree on (modes B3 and B4).
+
+    The blob, header and sum, has the digest that its holders are bound by. No member is in it, so
+    that equal sums have equal digests.
+
+    Args:
+        where: the round.
+        share: number of the share that was summed up.
+        accepted: S.
+    """
+    return labelled("replicated-sum", (*where.parts(), integer(share), integer(accepted)))
+
+
 def sums_digest(where: RoundId, verdict: bytes, sums: Sequence[bytes]) -> bytes:
-    """T': the verdict and every member's sum digest, in committee order."""
+    """T': the verdict and all sum digests, by member and share."""
     return labelled("sums", (*where.parts(), verdict, *sums))
 
 
@@ -187,7 +201,10 @@ def challenge_seed(where: RoundId, sums: bytes, reveals: Sequence[bytes]) -> byt
 def published_digest(
     where: RoundId, sums: bytes, reveals: Sequence[bytes], publications: Sequence[bytes]
 ) -> bytes:
-    """T'': T', the reveals that ρ came from, and every member's publication digest."""
+    """T'': T', the reveals that ρ came from, and every member's publication digest.
+
+    Where sums are compared, there is neither: the sum digests name what will be published.
+    """
     return labelled("published", (*where.parts(), sums, *reveals, *publications))
 
 
@@ -201,8 +218,8 @@ def kept_candidate(
     Args:
         where: the round.
         published: T''.
-        live: bitmap of the members that take part (mode A: all).
-        keys: k_j by member index.
+        live: bitmap of the members that take part (in A and B3: all).
+        keys: k_j of each of them, in committee order.
         member: index of the member.
         candidates: M, a power of two.
     """

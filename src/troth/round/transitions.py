@@ -32,9 +32,10 @@ class State(IntEnum):
     PUBLISHED = 14
     HELD = 15
     PICKED = 16
-    OPENED = 17
-    FINAL = 18
-    ABORTED = 19
+    SEEDED = 17
+    OPENED = 18
+    FINAL = 19
+    ABORTED = 20
 
     @property
     def title(self) -> str:
@@ -82,7 +83,27 @@ class Outcome:
     reservation: str
     """``none``, ``reserve``, ``settle`` or ``release``."""
     guilty: bool
-    """Whether the member named is proven at fault, so that its committee cannot go on."""
+    """Whether the member named is proven at fault, so that it takes part in no further round."""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Members that leave the round when a step is complete, before outcomes are tried."""
+
+    who: str
+    """Named set of members (`leaving`)."""
+    reason: str
+    """Why, as the reason of an abort."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How shares are held, and how many members that takes."""
+
+    members: range
+    """Sizes of a committee."""
+    least: int | None
+    """Members below which a round does not go on; None: every one is needed."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +119,10 @@ class Row:
     """``member``, ``owner`` (a member whose answer is due), ``site``, ``voter`` or ``anyone``."""
     when: str
     """When outcomes are tried: ``first``, ``all``, ``now``, ``all in or late`` or ``never``."""
+    guilty: str | None
+    """Named set of members (`leaving`) that are proven at fault when the step is complete."""
+    leave: tuple[Leave, ...]
+    """Who leaves first, one set after the other; who cannot is left to the outcomes."""
     outcomes: tuple[Outcome, ...]
 
 
@@ -105,6 +130,8 @@ class Row:
 class Table:
     """The whole table."""
 
+    modes: dict[str, Mode]
+    """By name, numbered by position as in the contract."""
     rows: tuple[Row, ...]
     windows: dict[State, str]
     """The window (a field of the terms) that bounds each awaited state."""
@@ -124,6 +151,10 @@ class Table:
                 return row
         return None
 
+    def awaited(self, state: State) -> Row | None:
+        """The row that is complete when all members have acted; None where they are not awaited."""
+        return next((row for row in self.rows if row.source is state and row.when == "all"), None)
+
 
 @cache
 def table() -> Table:
@@ -133,7 +164,7 @@ def table() -> Table:
 
 
 def _read(document: Any) -> Table:
-    if document["format"] != "troth/transitions/v2":
+    if document["format"] != "troth/transitions/v3":
         raise ValueError(f"unknown format of the transition table: {document['format']}")
     named = [entry["name"] for entry in document["states"]]
     if named != [state.title for state in State]:
@@ -141,6 +172,7 @@ def _read(document: Any) -> Table:
     if document["faults"] != [fault.title for fault in Fault]:
         raise ValueError("the table's faults are not those of this module")
     return Table(
+        modes={name: _mode(entry) for name, entry in document["modes"].items()},
         rows=tuple(
             Row(
                 step=row["step"],
@@ -148,6 +180,8 @@ def _read(document: Any) -> Table:
                 action=row["action"],
                 by=row["by"],
                 when=row["when"],
+                guilty=row.get("guilty"),
+                leave=tuple(Leave(**entry) for entry in row.get("leave", ())),
                 outcomes=tuple(_outcome(outcome) for outcome in row["outcomes"]),
             )
             for row in document["rows"]
@@ -168,6 +202,12 @@ def _read(document: Any) -> Table:
         unattributed=frozenset(document["unattributed"]),
         verdicts=tuple(document["verdicts"]),
     )
+
+
+def _mode(entry: dict[str, Any]) -> Mode:
+    fewest, most = entry["members"]
+    least = entry["least"]
+    return Mode(range(fewest, most + 1), None if least == "all" else least)
 
 
 def _outcome(entry: dict[str, Any]) -> Outcome:

@@ -4,12 +4,12 @@ Everything here is a pure function of what is on the ledger and in published blo
 that posts something else is contradicted by anyone who recomputes it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from troth.errors import DecodeError, ReportRejected
-from troth.privacy.secagg.messages import VerifierShare
+from troth.round.holders import Said, agreed, contradicted
+from troth.round.live import bitmap, live
 from troth.round.messages import Envelope, VerifierFile
-from troth.round.published import everybody
 from troth.round.study import Study
 from troth.round.transcript import (
     VERIFY_LEVEL,
@@ -19,7 +19,7 @@ from troth.round.transcript import (
     report_nonce,
     verify_key,
 )
-from troth.round.transitions import table
+from troth.round.transitions import State, table
 from troth.round.view import RoundView
 
 ACCEPTED = 0
@@ -38,9 +38,9 @@ def nonces(study: Study, where: RoundId, heads: bytes) -> tuple[bytes, ...]:
 def round_verify_key(study: Study, view: RoundView) -> bytes:
     """The verify key of a round: no delivered report has a degenerate query point under it.
 
-    There once every member has revealed h²(k_j).
+    There once every live member has revealed h²(k_j).
     """
-    where = study.where(view.number)
+    where, members = study.where(view.number), live(study, view, State.KEYED)
     every = nonces(study, where, view.heads_digest)
     reveals = view.reveals[VERIFY_LEVEL]
 
@@ -53,8 +53,8 @@ def round_verify_key(study: Study, view: RoundView) -> bytes:
     return verify_key(
         where,
         delivered_digest(where, view.transcript, view.delivered),
-        everybody(study),
-        [reveals[member] for member in study.committee],
+        bitmap(members),
+        [reveals[study.committee[index]] for index in members],
         usable,
         size=study.site_pine.VERIFY_KEY_SIZE,
     )
@@ -68,18 +68,19 @@ def verdict(
     envelopes: Mapping[int, Envelope],
     files: Sequence[VerifierFile],
 ) -> bytes:
-    """One reason code per place, 0 for accepted.
+    """One reason code per place, 0 for accepted; where shares are replicated, then a bitmap.
+
+    The bitmap says which members' files are contradicted by the others'.
 
     Args:
         study: the study.
         present: bitmap of the places that hold a report.
-        delivered: bitmap of those that every holder could open.
+        delivered: bitmap of those that were delivered.
         envelopes: the decoded envelope of each delivered place; one that does not decode is left
             out.
-        files: every member's verifier file, in committee order.
+        files: the verifier files of the members that take part.
     """
-    entries = [{entry.place: entry for entry in file.entries} for file in files]
-    codes = bytearray()
+    codes, judged = bytearray(), []
     for place in range(len(study.reporters)):
         if not present >> place & 1:
             reason = "absent"
@@ -88,22 +89,22 @@ def verdict(
         elif place not in envelopes:
             reason = "envelope"
         else:
-            posted = [entry[place] for entry in entries]
-            named = {entry.reason for entry in posted if entry.reason}
-            shares = [entry.verifier_share for entry in posted]
-            reason = min(named) if named else _decide(study, place, envelopes[place], shares)
+            found = agreed(study, place, files)
+            judged.append(found)
+            reason = _decide(study, place, envelopes[place], found.words)
         codes.append(reason_code(reason))
-    return bytes(codes)
+    return bytes((*codes, bitmap(contradicted(judged)))) if study.replicated else bytes(codes)
 
 
-def _decide(study: Study, place: int, envelope: Envelope, encoded: Sequence[bytes]) -> str:
-    """The verdict on one delivered report from its verifier shares, by member."""
+def _decide(study: Study, place: int, envelope: Envelope, words: Sequence[Said | None]) -> str:
+    """The verdict on one delivered report from what stands of its verifier shares, by share."""
+    standing = [word for word in words if word is not None]
+    named = {reason for reason, _ in standing if reason}
+    if named or len(standing) < len(words):
+        return min(named, default="share")
     pine = study.pine(place)
-    by_share: dict[int, VerifierShare] = {}
     try:
-        for member, data in enumerate(encoded):
-            by_share[study.share_of(place, member)] = pine.decode_verifier_share(data)
-        ordered = [by_share[share] for share in range(len(encoded))]
+        ordered = [pine.decode_verifier_share(encoded) for _, encoded in standing]
         public_share = pine.decode_public_share(envelope.public_share)
         message = pine.verifier_shares_to_message(ordered)
         pine.check_joint_randomness(public_share, ordered, message)
@@ -114,6 +115,22 @@ def _decide(study: Study, place: int, envelope: Envelope, encoded: Sequence[byte
     return "accepted"
 
 
-def accepted_set(codes: bytes) -> int:
-    """Bitmap of the places whose code is 0."""
-    return sum(1 << place for place, code in enumerate(codes) if code == ACCEPTED)
+def accepted_set(study: Study, codes: bytes, members: Collection[int]) -> int:
+    """S: the places whose code is 0.
+
+    Where shares are replicated, a member's noise candidates are in it together or not at all, and
+    noise of a member that left is not.
+
+    Args:
+        study: the study.
+        codes: the verdict.
+        members: indices of those that take part when S is fixed.
+    """
+    accepted = sum(1 << p for p in range(len(study.reporters)) if codes[p] == ACCEPTED)
+    if not study.replicated:
+        return accepted
+    for member in range(len(study.committee)):
+        noise = sum(1 << place for place in study.noise_places(member))
+        if member not in members or accepted & noise != noise:
+            accepted &= ~noise
+    return accepted

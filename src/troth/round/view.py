@@ -43,6 +43,10 @@ class RoundView:
     present: int = 0
     posted: set[Address] = field(default_factory=set)
     """Members that did what the present state waits for."""
+    left: dict[Address, tuple[State, str]] = field(default_factory=dict)
+    """Members that take no part any more: since which state, and the reason."""
+    left_before: dict[State, frozenset[Address]] = field(default_factory=dict)
+    """Those that had left when the round came into a state."""
     opened: dict[Address, int] = field(default_factory=dict)
     """Bitmaps of what each member opened: its last word."""
     answers: dict[Address, bytes] = field(default_factory=dict)
@@ -62,11 +66,16 @@ class RoundView:
     """nano-ρ reserved, by lineage."""
     settled: dict[bytes, int] = field(default_factory=dict)
     """nano-ρ settled, by lineage."""
-    sums: dict[Address, bytes] = field(default_factory=dict)
+    sums: dict[Address, tuple[bytes, ...]] = field(default_factory=dict)
+    """What bound each member to its sums: one digest, in B one for each share that it holds."""
     publications: dict[Address, bytes] = field(default_factory=dict)
     """Digests of sums with their tags."""
     seeds: dict[Address, tuple[bytes, ...]] = field(default_factory=dict)
     """Of the noise that each member opened."""
+    recoveries: dict[Address, tuple[int, bytes]] = field(default_factory=dict)
+    """Whose noise holders have to open, as each member says, and the digest of what it shows."""
+    recovered: int = 0
+    """Bitmap of the members whose noise holders opened."""
     attestations: dict[Address, bytes] = field(default_factory=dict)
     """Model digests by voter; one that accuses afterwards takes its own back."""
     tags_right: dict[Address, bool] = field(default_factory=dict)
@@ -113,7 +122,17 @@ class StudyView:
 
 def _moved(view: RoundView, event: rounds.Moved) -> None:
     view.state, view.deadline = State(event.state), event.deadline
+    view.left_before[view.state] = frozenset(view.left)
     view.posted.clear()
+
+
+def _dropped(view: RoundView, event: rounds.Dropped) -> None:
+    view.left[event.member] = (State(event.in_state), table().reasons[event.reason])
+
+
+def _recovery(view: RoundView, event: rounds.Recovered) -> None:
+    view.recoveries[event.member] = (event.owners, event.digest)
+    view.posted.add(event.member)
 
 
 def _head(view: RoundView, event: rounds.HeadPosted) -> None:
@@ -174,6 +193,7 @@ def _step(name: str, source: str) -> Callable[[RoundView, Any], None]:
 
 _NOTES: dict[type, Callable[[RoundView, Any], None]] = {
     rounds.Moved: _moved,
+    rounds.Dropped: _dropped,
     rounds.HeadPosted: _head,
     rounds.HeadsFixed: _set("heads_digest", "heads_digest"),
     rounds.Opened: _set("enrolled", "enrolled"),
@@ -188,9 +208,11 @@ _NOTES: dict[type, Callable[[RoundView, Any], None]] = {
     rounds.Confirmed: _confirmed,
     rounds.VerdictPosted: _step("verdicts", "codes"),
     rounds.AcceptedFixed: _set("accepted", "accepted"),
-    rounds.SumCommitted: _step("sums", "digest"),
+    rounds.SumCommitted: _step("sums", "digests"),
     rounds.PublicationPosted: _step("publications", "digest"),
     rounds.NoiseOpened: _step("seeds", "seeds"),
+    rounds.Recovered: _recovery,
+    rounds.RecoveryFixed: _set("recovered", "owners"),
     rounds.Attested: _attested,
     rounds.Accused: _accused,
     rounds.Finalised: _set("model_digest", "model_digest"),
