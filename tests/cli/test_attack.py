@@ -6,8 +6,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from troth.errors import RoundError
-from troth.scenarios.attacks import listed
+from troth.errors import InputError, RoundError
+from troth.scenarios.attacks import chosen, listed
+from troth.testing.adversaries.attack import Must, Outcome
 from troth.testing.adversaries.clients import SecondReport
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,8 @@ def test_the_list_has_a_line_for_each(troth):
     assert heading.split() == ["name", "actor", "modes", "must", "be", "what", "it", "does"]
     for item, line in zip(listed().attacks, lines, strict=False):
         assert line.startswith(item.name)
-        for text in (item.actor, "A", item.expected, item.says):
+        outcomes = [expected.outcome for expected in item.expected]
+        for text in (item.actor, ", ".join(item.modes), *outcomes, item.says):
             assert text in line
     assert lines[-1].startswith(f"{len(listed().attacks)} attacks")
 
@@ -99,10 +101,38 @@ def test_an_unknown_name_is_refused_before_anything_is_played(troth):
     assert ran.code == 2
 
 
-@pytest.mark.parametrize("mode", ["B3", "B4", "a", ""])
-def test_other_modes_are_refused(troth, mode):
-    ran = troth("attack", "run", "all", "--mode", mode)
-    ran.complained(2, f"--mode {mode}", "mode A only")
+def test_the_list_says_where_modes_differ(troth, monkeypatch):
+    monkeypatch.setattr(SecondReport, "otherwise", {"B4": Must(Outcome.DETECTED, "abort Noise")})
+    (line,) = [
+        line
+        for line in troth("attack", "list").out.splitlines()
+        if line.startswith("second-report")
+    ]
+    assert "refused (A, B3); detected (B4)" in line
+    (item,) = [item for item in listed().attacks if item.name == "second-report"]
+    assert [expected.modes for expected in item.expected] == [("A", "B3"), ("B4",)]
+    assert [row.split(" | ")[2] for row in item.rows()] == ["A, B3", "B4"]
+
+
+def test_attacks_are_played_in_the_mode_that_is_asked_for(troth):
+    ran = troth("attack", "run", "return-of-a-member-that-left", "--mode", "B4", "--json")
+    assert ran.code == 0, ran.err
+    check(ran.out, "attack-run")
+    document = json.loads(ran.out)
+    assert document["mode"] == "B4"
+    assert document["attacks"][0]["caught"] == "Rounds.reveal: NotLive"
+
+
+def test_an_attack_of_another_mode_is_refused(troth):
+    ran = troth("attack", "run", "return-of-a-member-that-left", "--mode", "B3")
+    ran.complained(2, "return-of-a-member-that-left", "mode B3", "B4")
+
+
+@pytest.mark.parametrize("mode", ["C", "a", ""])
+def test_unknown_modes_are_refused(troth, mode):
+    troth("attack", "run", "all", "--mode", mode).complained(2, "--mode", "A", "B3", "B4")
+    with pytest.raises(InputError, match="no mode has this name"):
+        chosen(["all"], mode)
 
 
 def test_names_are_needed(troth):

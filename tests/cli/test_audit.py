@@ -7,6 +7,7 @@ import pytest
 
 from troth.audit.bundle import write_bundle
 from troth.audit.trust import trust_document
+from troth.round.transitions import State
 from troth.scenarios.small_study import Shape, small_study
 
 
@@ -60,6 +61,39 @@ def test_what_an_evaluation_released_is_shown(troth, project):
         f"{', '.join(map(str, found['counts']))} for model {found['evaluates'][:18]}, with noise"
     )
     assert shown in troth("audit", sample).out
+
+
+def packed(folder, small):
+    """The bundle of a toy study."""
+    ledger, members = small.consortium.ledger, small.consortium.organisations
+    write_bundle(folder / "study.zip", ledger, small.consortium.store, members[0].account)
+    return folder / "study.zip"
+
+
+def test_whom_a_round_went_on_without(troth, project, tmp_path):
+    small = small_study(tmp_path, Shape(rounds=1, mode="B4", members=4))
+    *there, gone = small.parties
+    small.run(lambda view: view.current.state is State.CLOSED)
+    small.run(None, there)
+    bundle = packed(tmp_path, small)
+    found = json.loads(troth("audit", bundle, "--json").out)
+    schema = json.loads((project / "specs/audit-result.schema.json").read_text())
+    jsonschema.validate(found, schema)
+    (study,) = found["studies"]
+    account = str(gone.account.address)
+    left = {"round": 1, "member": account, "state": "Closed", "reason": "Withheld", "shown": ""}
+    assert study["departures"] == [left]
+    shown = f"without         round 1 went on without {account} from Closed on (Withheld)"
+    assert shown in troth("audit", bundle).out
+
+
+def test_why_a_round_ended(troth, tmp_path):
+    small = small_study(tmp_path, Shape(rounds=1, max_aborts=0))
+    *there, gone = small.parties
+    small.run(lambda view: view.current.state is State.CLOSED)
+    small.run(None, there)
+    named = f"round 1 (Withheld); the ledger names {gone.account.address}"
+    assert f"aborted         {named}" in troth("audit", packed(tmp_path, small)).out
 
 
 @pytest.fixture

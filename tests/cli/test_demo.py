@@ -19,6 +19,12 @@ def test_rounds_that_the_budget_cannot_pay(troth, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_mode_that_there_is_not(troth, tmp_path):
+    ran = troth("demo", "hospitals", "--mode", "C")
+    ran.complained(2, "--mode", "'C' is not one of 'A', 'B3', 'B4'")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_anvil_that_is_not_there(tmp_path, monkeypatch, capsys):
     from troth.cli.main import main
     from troth.errors import EngineUnavailable

@@ -7,10 +7,10 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from troth.cli.main import VariantName
+from troth.cli.main import ModeName, VariantName
 from troth.cli.plan import arguments
 from troth.domain import canonical
-from troth.domain.terms import decode
+from troth.domain.terms import MODES, decode
 from troth.privacy.inequalities import checks
 from troth.privacy.plan import plan
 from troth.privacy.secagg.parameters import VARIANTS
@@ -168,6 +168,9 @@ def test_terms_and_options_together(troth):
         ({"variant": "Pine16"}, ["Pine16", "Pine32HmacSha256Aes128"]),
         ({"members": 1}, ["members"]),
         ({"members": 9}, ["members"]),
+        ({"mode": "B5"}, ["B5", "B3", "B4"]),
+        ({"mode": "B3"}, ["2 members", "mode B3 takes 3"]),
+        ({"mode": "B4", "members": 5}, ["5 members", "mode B4 takes 4"]),
         ({"honest": 0}, ["honest"]),
         ({"honest": 10**9}, ["--honest"]),
         ({"rounds": 0}, ["rounds"]),
@@ -194,6 +197,30 @@ def test_counts_of_proofs_that_cannot_be(troth, design, name, count):
 
 def test_the_variants_offered_are_those_there_are():
     assert {variant.value for variant in VariantName} == set(VARIANTS)
+
+
+def test_the_modes_offered_are_those_there_are():
+    assert [mode.value for mode in ModeName] == list(MODES)
+
+
+@pytest.mark.parametrize(("mode", "members"), [("B3", 3), ("B4", 4)])
+def test_a_design_with_replicated_shares(troth, design, mode, members):
+    asked = design(mode=mode, members=members, honest=None)
+    ran = troth("plan", *asked)
+    assert ran.code == 0, ran.err
+    words = " ".join(ran.out.split())
+    assert f"{members} sealed shares of each report, each uploaded once" in words
+    assert "any 1 member learns nothing from them" in words
+    assert "whoever does not know the noise of 2 members" in words
+    found = json.loads(troth("plan", *asked, "--json").out)
+    assert (found["design"]["mode"], found["design"]["honest"]) == (mode, 2)
+    assert "any 1 member" in found["against"]
+
+
+def test_a_plan_says_against_whom(troth, design):
+    for members, honest, together in ((2, 1, 1), (5, 1, 4), (5, 4, 1)):
+        out = troth("plan", *design(members=members, honest=honest)).out
+        assert f"at most {together} of its members together" in " ".join(out.split())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -238,6 +265,7 @@ def test_the_help_says_how_many_norm_proofs_suffice(troth, variant, count):
         {"variant": "Pine32HmacSha256Aes128"},
         {"variant": "Pine64", "proofs": None, "proofs_norm_equality": None},
         {"rounds": 25, "proofs_norm_equality": 1},
+        {"mode": "B4", "members": 4, "honest": 3, "rounds": 60},
     ],
 )
 def test_a_printed_command_is_exactly_its_proposal(troth, design, changes):
@@ -255,6 +283,8 @@ def test_a_printed_command_is_exactly_its_proposal(troth, design, changes):
 def test_arguments_describe_every_field(troth):
     unusual = replace(
         hospital_design(StudyParameters(), 2),
+        mode="B3",
+        members=3,
         weights=(1, 2),
         num_wr_checks=110,
         num_wr_successes=90,

@@ -1,4 +1,6 @@
-"""The whole story as a person starts it, short, on every engine; then the audit without network."""
+"""The whole story as a person starts it, short, on every engine and in every mode; then the audit
+without network.
+"""
 
 import json
 import socket
@@ -14,62 +16,116 @@ from troth.errors import BundleFalse
 from troth.scenarios.hospital_records import load
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROUNDS = 3
+MEMBERS = {"A": 2, "B3": 3, "B4": 4}
 ANVIL = PROJECT / "contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 
 
-@pytest.fixture(scope="module", params=["embedded", pytest.param("anvil", marks=pytest.mark.anvil)])
-def told(request, tmp_path_factory):
-    if request.param == "anvil" and not ANVIL.exists():
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("embedded", "A", 3),
+        pytest.param(("anvil", "A", 3), marks=pytest.mark.anvil),
+        ("embedded", "B3", 1),
+        ("embedded", "B4", 2),
+    ],
+    ids=lambda run: f"{run[0]}-{run[1]}",
+)
+def run(request):
+    """Engine, mode and rounds."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def told(run, tmp_path_factory):
+    engine, mode, rounds = run
+    if engine == "anvil" and not ANVIL.exists():
         pytest.skip("no anvil in contracts/node_modules: run make contracts")
-    out = tmp_path_factory.mktemp(request.param)
+    out = tmp_path_factory.mktemp(engine)
     command = [str(Path(sys.executable).with_name("troth")), "demo", "hospitals", "--json"]
-    options = ["--out", str(out), "--rounds", str(ROUNDS), "--seed", "7", "--ledger", request.param]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    options = ["--out", str(out), "--rounds", str(rounds), "--seed", "7"]
+    chosen = ["--mode", mode, "--ledger", engine]
+    done = subprocess.run(
+        [*command, *options, *chosen], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    return request.param, json.loads(done.stdout)
+    return json.loads(done.stdout)
 
 
 def test_the_document_is_the_one_of_its_schema(told):
-    _, document = told
     schema = json.loads((PROJECT / "specs/demo-result.schema.json").read_text())
-    jsonschema.validate(document, schema)
+    jsonschema.validate(told, schema)
 
 
-def test_what_was_meant_to_happen_happened(told):
-    engine, document = told
-    assert document["ledger"]["engine"] == engine
-    assert document["study"] | {"id": ""} == {
+def test_what_was_meant_to_happen_happened(run, told):
+    engine, mode, rounds = run
+    assert told["ledger"]["engine"] == engine
+    assert told["study"] | {"id": ""} == {
         "id": "",
-        "rounds": ROUNDS,
+        "rounds": rounds,
         "sites": 5,
-        "aggregators": 2,
-        "mode": "A",
+        "aggregators": MEMBERS[mode],
+        "mode": mode,
         "noise_candidates": 4,
         "variant": "Pine64HmacSha256Aes128",
     }
-    drill = document["drill"]
-    assert (drill["reason"], drill["named"]) == ("Fault", drill["cheat"])
-    assert (drill["accusers"], drill["voters"]) == (6, 7)
-    assert document["rounds"] == {"final": ROUNDS, "aborted": 0}
-    rejected = [{"site": "fifth site", "round": 2, "reason": "norm_equality"}]
-    assert document["reports"] == {"accepted": 5 * ROUNDS - 1, "rejected": rejected}
-    (refusal,) = document["refusals"]
+    assert told["rounds"] == {"final": rounds, "aborted": 0}
+    rejected = [{"site": "fifth site", "round": 2, "reason": "norm_equality"}][: rounds - 1]
+    accepted = 5 * rounds - len(rejected)
+    assert told["reports"] == {"accepted": accepted, "rejected": rejected}
+    (refusal,) = told["refusals"]
     assert refusal["action"] == "open"
-    assert refusal["study"] != document["study"]["id"]
+    assert refusal["study"] != told["study"]["id"]
     assert refusal["asked"] > refusal["left"] > 0
-    assert document["audit"]["verdict"] == "verified"
-    assert document["audit"]["changed_byte"].startswith("transactions.jsonl")
-    assert document["ledger"]["gas_per_report"] <= 80_000
-    assert document["ledger"]["calldata_bytes_per_report"] <= 300
+    assert told["audit"]["verdict"] == "verified"
+    assert told["audit"]["changed_byte"].startswith("transactions.jsonl")
+    assert told["ledger"]["gas_per_report"] <= 80_000
+    assert told["ledger"]["calldata_bytes_per_report"] <= 300
 
 
-def test_the_model_was_tested_on_records_kept_from_training(told):
-    _, document = told
-    verdict = audit(Path(document["bundle"]))
-    training, drill, evaluation, second = verdict.studies
-    assert [abort.reason for abort in drill.aborts] == ["Fault"]
-    found = document["evaluation"]
+def test_the_cheat_is_found_as_the_mode_promises(run, told, verdict):
+    _, mode, _ = run
+    drill = told["drill"]
+    cheat, reason, final = drill["cheat"], drill["reason"], drill["final"]
+    assert cheat == "aggregator 2"
+    found = (reason, final, drill["named"], drill["other"], drill["accusers"], drill["voters"])
+    assert (
+        found
+        == {
+            "A": ("Fault", False, cheat, "", 6, 7),
+            "B3": ("Disagree", False, cheat, "aggregator 3", 1, 1),
+            "B4": ("Disagree", True, cheat, "", 2, 2),
+        }[mode]
+    )
+    by_study = {"0x" + study.study.hex(): study for study in verdict.studies}
+    drilled = by_study[drill["study"]]
+    if mode == "B4":
+        assert drill["study"] == told["study"]["id"]
+        assert drilled.aborts == ()
+        assert told["departures"] == [
+            {
+                "round": 1,
+                "member": cheat,
+                "state": "Settled",
+                "reason": "Disagree",
+                "shown": "its sum of share 0 is not the one that the other holders have",
+            }
+        ]
+    else:
+        assert drill["study"] != told["study"]["id"]
+        assert [abort.reason for abort in drilled.aborts] == [drill["reason"]]
+        assert (drilled.rounds_final, drilled.model) == (0, b"")
+        assert told["departures"] == []
+
+
+@pytest.fixture(scope="module")
+def verdict(told):
+    return audit(Path(told["bundle"]))
+
+
+def test_the_model_was_tested_on_records_kept_from_training(run, told, verdict):
+    _, mode, _ = run
+    training, *drill, evaluation, second = verdict.studies
+    found = told["evaluation"]
     assert found["study"] == "0x" + evaluation.study.hex()
     assert found["model"] == "0x" + training.model.hex() == "0x" + evaluation.evaluates.hex()
     assert (evaluation.rounds_final, evaluation.reports_accepted) == (1, 4)
@@ -81,9 +137,11 @@ def test_the_model_was_tested_on_records_kept_from_training(told):
     assert found["public"]["malignant_found"] + found["public"]["malignant_missed"] == 42
     assert found["public"]["benign_flagged"] + found["public"]["benign_cleared"] == 72
     right = found["public"]["malignant_found"] + found["public"]["benign_cleared"]
-    assert right / 114 == document["accuracy"]["troth"]
-    assert found["privacy"]["rho_spent"] == 0.1
-    charged = [100_000_000] * 4 + [training.nano_rho_spent] * 5 + [drill.nano_rho_spent] * 5
+    assert right / 114 == told["accuracy"]["troth"]
+    price = 100_000_000 if mode == "A" else 62_500_001
+    assert found["privacy"]["rho_spent"] == price / 1e9
+    drilled = drill[0].nano_rho_spent if drill else 0
+    charged = [price] * 4 + [training.nano_rho_spent] * 5 + [drilled] * 5
     assert sorted(entry.settled for entry in verdict.lineages) == sorted(charged)
     assert second.rounds_final == 0
 
@@ -93,27 +151,27 @@ def test_a_stranger_verifies_the_bundle_without_network(told, monkeypatch):
         raise AssertionError("the audit opened a socket")
 
     monkeypatch.setattr(socket, "socket", no_network)
-    _, document = told
-    bundle, trust = Path(document["bundle"]), Path(document["trust"]).read_bytes()
+    bundle, trust = Path(told["bundle"]), Path(told["trust"]).read_bytes()
     assert audit(bundle, trust).verdict == "verified"
     assert audit(bundle).verdict == "consistent"
 
 
 def test_another_consortiums_trust_file_is_not_satisfied(told):
-    _, document = told
-    trust = json.loads(Path(document["trust"]).read_text())
+    trust = json.loads(Path(told["trust"]).read_text())
     trust["head"]["hash"] = "0x" + "00" * 32
     changed = json.dumps(trust, separators=(",", ":"), sort_keys=True).encode()
     with pytest.raises(BundleFalse, match="last block"):
-        audit(Path(document["bundle"]), changed)
+        audit(Path(told["bundle"]), changed)
 
 
-def test_nothing_secret_is_left_in_the_folder(told):
-    _, document = told
-    out = Path(document["bundle"]).parent
+def test_nothing_secret_is_left_in_the_folder(run, told):
+    _, mode, _ = run
+    out = Path(told["bundle"]).parent
     states = list(out.glob("parties/*/*/state"))
+    members = MEMBERS[mode]
+    drill = 0 if mode == "B4" else 5 + members
     # The study, the drill, the evaluation, the aggregators in the refused one.
-    assert len(states) == 7 + 7 + 6 + 2
+    assert len(states) == (5 + members) + drill + (4 + members) + members
     sealed = [path for path in (out / "store").rglob("*") if is_sealed(path)]
     assert sealed == []
 

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.roles.staging import copied, in_state
+from tests.roles.staging import ELSEWHERE, copied, in_state
 
 from troth.round.transitions import State
 from troth.scenarios.small_study import Shape, SmallStudy, small_study
 
 World = Callable[..., SmallStudy]
-_DISPUTES = (State.CONTESTED, State.ANSWERED)
-_PASSED = [state for state in State if state < State.FINAL and state not in _DISPUTES]
+_PASSED = [state for state in State if state < State.FINAL and state not in ELSEWHERE]
 
 
 def _history(shape: Shape, folder: Path) -> dict[State, SmallStudy]:

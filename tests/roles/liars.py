@@ -9,7 +9,8 @@ from troth.domain.hashing import digest
 from troth.ledger.address import ZERO
 from troth.ledger.bindings import rounds
 from troth.privacy.secagg.tags import challenge, tag
-from troth.roles.aggregator import Aggregator, AggregatorState
+from troth.roles.aggregator import Aggregator
+from troth.roles.member import AggregatorState
 from troth.roles.reporting import Report
 from troth.roles.trainer import Trainer
 from troth.round.driver import Party
@@ -47,7 +48,7 @@ class Denying(Aggregator):
         opened = super()._opened(state, view, inbox)
         if view.answers and self.relents:
             return opened
-        return {place: body for place, body in opened.items() if not self.denied >> place & 1}
+        return {slot: body for slot, body in opened.items() if not self.denied >> slot[0] & 1}
 
 
 class Mumbling(Aggregator):
@@ -181,10 +182,13 @@ class BendingKept(Bending):
             places = [self.study.noise_place(owner, 0) for owner in owners]
             bent = with_tags(self.study, honest, dict(zip(places, (part, rest), strict=True)))
             published = view.publications | {self.account: digest(bent.encode())}
-            known = replace(view, publications=published)
-            known.reveals[PICK_LEVEL] = keys
+            known = replace(
+                view,
+                publications=published,
+                reveals={**view.reveals, PICK_LEVEL: keys},
+                left_before={**view.left_before, State.PICKED: frozenset()},
+            )
             kept = kept_candidates(self.study, known, state.verify_key)
-            known.reveals.pop(PICK_LEVEL)
             if all(kept[owner] == 0 for owner in owners):
                 return bent
         raise AssertionError("no luck in a thousand tries")

@@ -17,7 +17,7 @@ from troth.roles.following import follow
 from troth.round.driver import Party
 from troth.round.mail import BlobsWanted, Inbox, Wanted
 from troth.round.step import aggregate
-from troth.round.transitions import table
+from troth.round.transitions import State, table
 from troth.round.view import StudyView
 from troth.scenarios.small_study import DIMENSION, Shape, SmallStudy, constant, site_parties
 from troth.storage.blobs import LocalBlobs
@@ -28,6 +28,8 @@ TWO_SITES = Shape(rounds=1, weights=(1, 1), min_sites=1)
 THREE_MEMBERS = Shape(rounds=1, weights=(1, 1), min_sites=1, members=3)
 """The same where a share of a member's noise can be shown, and the noise stays hidden."""
 VERDICTS = table().verdicts
+ELSEWHERE = (State.CONTESTED, State.ANSWERED, State.SEEDED)
+"""Where a round comes only after a dispute, or only in B4."""
 
 
 def copied(small: SmallStudy, folder: Path) -> SmallStudy:

@@ -36,7 +36,7 @@ from troth.ledger.address import ZERO
 from troth.ledger.bindings import rounds
 from troth.roles.verifying import read_envelopes, read_files
 from troth.round.candidate import candidate
-from troth.round.faults import ProvenFault, require_reported, require_verifier_shares
+from troth.round.openings import ProvenFault, require_reported, require_verifier_shares
 from troth.round.published import kept_candidates
 from troth.round.transitions import Fault, State
 from troth.round.verdict import round_verify_key
@@ -166,7 +166,7 @@ def judge_defence(small, found, place):
     seed = found.defences[study.committee[member]][number]
     made = candidate(study, where, place, seed, found.heads_digest)
     envelopes = looked_up(small, lambda inbox: read_envelopes(study, found, inbox))
-    files = looked_up(small, lambda inbox: read_files(study, found, None, inbox))
+    files = looked_up(small, lambda inbox: read_files(study, found, study.committee, None, inbox))
     require_reported(study, envelopes, place, made)
     require_verifier_shares(
         study,

@@ -2,7 +2,7 @@
 
 from tests.roles.staging import TWO_SITES, ended, view_of
 
-from troth.roles.aggregator import AggregatorState
+from troth.roles.member import AggregatorState
 from troth.roles.trainer import TrainerState
 from troth.round.transitions import State
 

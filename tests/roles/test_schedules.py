@@ -128,7 +128,7 @@ class Schedules(RuleBasedStateMachine):
             "confirm none": (rounds.confirm, (1 << len(study.committee) - 1,)),
             "accept none": (rounds.judge, (b"\x01" * len(codes),)),
             "accept all": (rounds.judge, (codes,)),
-            "sum": (rounds.commit_sum, (noise,)),
+            "sum": (rounds.commit_sum, ((noise,),)),
             "publish": (rounds.publish, (noise,)),
             "seeds": (rounds.open_noise, (seeds,)),
             "attest": (rounds.attest, (noise, True)),

@@ -7,7 +7,7 @@ from tests.roles.staging import TWO_SITES, events, saved, stepped, view_of
 
 from troth.errors import NotFinal, OnceOnly, StateFileError
 from troth.ledger.bindings import rounds
-from troth.roles.aggregator import AggregatorState
+from troth.roles.member import AggregatorState
 from troth.round.driver import Driver
 from troth.round.transitions import State
 from troth.round.view import StudyView
@@ -120,7 +120,7 @@ def test_another_chain_of_events_gives_another_challenge_and_is_refused(world):
     small = world(TWO_SITES, State.CHALLENGED)
     view, (role, state) = view_of(small), saved(small)
     once = stepped(small, role, state, view).state
-    view.current.sums[small.study.committee[1]] = bytes(32)
+    view.current.sums[small.study.committee[1]] = (bytes(32),)
     with pytest.raises(OnceOnly, match="second challenge"):
         stepped(small, role, once, view)
 
@@ -128,7 +128,7 @@ def test_another_chain_of_events_gives_another_challenge_and_is_refused(world):
 def test_a_second_sum_over_one_accepted_set_is_refused(world):
     small = world(TWO_SITES, State.CHALLENGED)
     view, (role, state) = view_of(small), saved(small)
-    view.current.sums[role.account] = bytes(32)
+    view.current.sums[role.account] = (bytes(32),)
     with pytest.raises(OnceOnly, match="second sum"):
         stepped(small, role, state, view)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.roles.liars import AllAccepting
 from tests.roles.staging import (
+    ELSEWHERE,
     ONE_ROUND,
     TWO_SITES,
     VERDICTS,
@@ -34,12 +35,11 @@ from troth.testing.forgers import (
 )
 
 NOISE_RANGE = 8 * 100 * 3  # 8 standard deviations of each of at most three noise vectors
-DISPUTES = (State.CONTESTED, State.ANSWERED)
 WAITING = [
     (state, row)
     for state, rows in table().timeouts.items()
     for row in rows
-    if row.names == "missing member" and state not in (*DISPUTES, State.ANNOUNCING)
+    if row.names == "missing member" and state not in (*ELSEWHERE, State.ANNOUNCING)
 ]
 
 

@@ -1,4 +1,6 @@
-"""A made-up result for tests of how results are shown; no run gave these numbers."""
+"""Made-up results for tests of how results are shown; no run gave these numbers."""
+
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +46,7 @@ def made_up_result():
             ),
         ),
         rounds=facts.RoundCounts(final=20, aborted=0),
+        departures=(),
         reports=facts.Reports(99, (facts.Rejection("fifth site", 2, "norm_equality"),)),
         refusals=(
             facts.Refusal(
@@ -57,9 +60,12 @@ def made_up_result():
         ),
         drill=facts.Drill(
             study="0x" + "6e" * 32,
+            round=1,
+            final=False,
             reason="Fault",
             cheat="second aggregator",
             named="second aggregator",
+            other="",
             accusers=6,
             voters=7,
         ),
@@ -73,4 +79,39 @@ def made_up_result():
             changed_byte="blocks.jsonl, offset 9: claims byte 0x33; what follows is byte 0x32",
         ),
         seconds={"agreement": 2.5, "rounds": 20.25},
+    )
+
+
+@pytest.fixture
+def stopped_result(made_up_result):
+    """Mode B3, in which two have different sums and no round goes on."""
+    return replace(
+        made_up_result,
+        study=replace(made_up_result.study, mode="B3", aggregators=3),
+        drill=replace(
+            made_up_result.drill,
+            reason="Disagree",
+            other="third aggregator",
+            accusers=1,
+            voters=1,
+        ),
+    )
+
+
+@pytest.fixture
+def outvoted_result(made_up_result):
+    """Mode B4, in which round 1 of the study itself goes on without a liar."""
+    shown = "its sum of share 0 is not the one that the other holders have"
+    return replace(
+        made_up_result,
+        study=replace(made_up_result.study, mode="B4", aggregators=4),
+        departures=(facts.Departure(1, "second aggregator", "Settled", "Disagree", shown),),
+        drill=replace(
+            made_up_result.drill,
+            study=made_up_result.study.id,
+            final=True,
+            reason="Disagree",
+            accusers=2,
+            voters=2,
+        ),
     )

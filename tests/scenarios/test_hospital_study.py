@@ -16,7 +16,7 @@ from troth.scenarios.hospital_study import SITES, cast, hospital_terms, training
 def study():
     data = load(0)
     numbers = iter(range(1, 100))
-    players = cast(lambda size: bytes([next(numbers)]) * size)
+    players = cast(lambda size: bytes([next(numbers)]) * size, "A")
     assert isinstance(players.sites[0].account, Account)
     datasets = [Dataset(bytes([n] * 32), bytes([n] * 32), 256) for n in range(1, SITES + 1)]
     terms = hospital_terms("test", "test", players, datasets, 1, data, StudyParameters())

@@ -110,7 +110,7 @@ def test_it_tells_the_whole_story(page):
         "The report of fifth site in round 2: the hidden proof that its update is no longer",
         "blocks.jsonl, offset 9: claims byte 0x33",
         "troth audit bundle.zip --trust trust.json",
-        "troth demo hospitals --seed 7 --rounds 20 --ledger embedded",
+        "troth demo hospitals --seed 7 --rounds 20 --mode A --ledger embedded",
         "single operator, no consensus",
         "What this does not promise",
         "Not against all aggregators together",
@@ -179,6 +179,47 @@ def test_a_drill_after_which_nobody_is_named_says_so(made_up_result):
     text = read(report.render(replace(made_up_result, drill=drill), CLAIMS)).text
     assert "The round ended without a model (Conflict); the ledger names nobody." in text
     assert "found that by themselves" not in text
+
+
+def test_two_who_differ_are_both_named_and_neither_is_accused(stopped_result):
+    text = read(report.render(stopped_result, CLAIMS)).text
+    for words in (
+        "Stopped. In a drill on made-up records, second aggregator changed one number",
+        "The round ended (Disagree) before anything was published",
+        "the ledger names the two, second aggregator and third aggregator: one of them lied",
+        "It spent nothing of the patients' budget.",
+        "one of them lied, nobody can tell which.",
+        "Of two whose sums differ, nobody can tell which one lies.",
+        "One that only stops working ends the round.",
+        "If any 2 of the 3 join forces, they can read every update, or change the sum.",
+        "of which every aggregator got all but one",
+        "97.31 %",
+        "--mode B3",
+        "mode B3, 3 aggregators",
+    ):
+        assert words in text, words
+    for words in ("Not against all aggregators", "or a hospital helps it", "Rounds that went on"):
+        assert words not in text
+
+
+def test_a_liar_that_is_outvoted_stops_nothing(outvoted_result):
+    text = read(report.render(outvoted_result, CLAIMS)).text
+    for words in (
+        "Outvoted. In round 1 of the training itself, second aggregator changed one number",
+        "2 others hold the same share and agreed on another sum, so the ledger",
+        "names second aggregator, the round went on without it, and the model is the right one.",
+        "an aggregator was told to change a sum, in round 1;",
+        "round 1 without second aggregator from Settled on (Disagree): its sum of share 0",
+        "is named and outvoted, unless it hides the change in noise of its own",
+        "The round goes on without one that only stops working.",
+        "Not against two who stop.",
+        "If any 2 of the 4 join forces",
+        "97.24 %",
+        "--mode B4",
+    ):
+        assert words in text, words
+    for words in ("made-up records", "It spent nothing", "nobody can tell which one lies"):
+        assert words not in text
 
 
 def test_what_was_staged_is_said(page):

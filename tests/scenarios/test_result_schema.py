@@ -35,12 +35,14 @@ def at(document, path):
     return document
 
 
-def test_a_result_follows_the_schema(made_up_result, validator):
-    validator.validate(json.loads(json.dumps(made_up_result.to_json())))
+@pytest.mark.parametrize("name", ["made_up_result", "stopped_result", "outvoted_result"])
+def test_a_result_follows_the_schema(request, name, validator):
+    found = request.getfixturevalue(name)
+    validator.validate(json.loads(json.dumps(found.to_json())))
 
 
-def test_no_field_may_be_missing_or_of_another_type(made_up_result, validator):
-    whole = json.loads(json.dumps(made_up_result.to_json()))
+def test_no_field_may_be_missing_or_of_another_type(outvoted_result, validator):
+    whole = json.loads(json.dumps(outvoted_result.to_json()))
     for path in list(places(whole))[1:]:
         broken = copy.deepcopy(whole)
         at(broken, path[:-1])[path[-1]] = None
@@ -51,8 +53,8 @@ def test_no_field_may_be_missing_or_of_another_type(made_up_result, validator):
             assert not validator.is_valid(broken), path
 
 
-def test_nothing_may_be_added(made_up_result, validator):
-    whole = json.loads(json.dumps(made_up_result.to_json()))
+def test_nothing_may_be_added(outvoted_result, validator):
+    whole = json.loads(json.dumps(outvoted_result.to_json()))
     for path in places(whole):
         if isinstance(at(whole, path), dict) and path != ("seconds",):
             broken = copy.deepcopy(whole)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from troth.cli import demo, output
-from troth.scenarios.report import MEASURED
+from troth.scenarios.report import MEASURED, drilled
 
 
 @pytest.fixture
@@ -50,6 +50,29 @@ def test_the_summary_says_everything(printed, made_up_result):
         assert words in text
 
 
+def test_the_drill_is_told_as_in_the_report(
+    printed, made_up_result, stopped_result, outvoted_result
+):
+    for result, word in (
+        (made_up_result, "NAMED"),
+        (stopped_result, "STOPPED"),
+        (outvoted_result, "OUTVOTED"),
+    ):
+        (line,) = [line for line in printed(result).splitlines() if word in line]
+        assert line.split(maxsplit=1) == [word, drilled(result.drill)[1]]
+
+
+def test_means_are_those_of_the_mode(printed, stopped_result, outvoted_result):
+    assert "Troth 97.31%" in printed(stopped_result)
+    assert "Troth 97.24%" in printed(outvoted_result)
+
+
+def test_whom_rounds_went_on_without_is_listed(printed, made_up_result, outvoted_result):
+    gone = "round 1 went on without second aggregator from Settled on (Disagree): its sum of share"
+    assert gone in printed(outvoted_result)
+    assert "went on without" not in printed(made_up_result)
+
+
 def test_the_next_command_can_be_copied(printed, made_up_result):
     assert "  troth audit out/hospitals/bundle.zip --trust out/hospitals/trust.json\n" in printed()
     elsewhere = replace(made_up_result, bundle="a folder/bundle.zip")
@@ -64,5 +87,6 @@ def test_paths_are_never_wrapped(printed, made_up_result):
 
 def test_the_readme_shows_the_same_means():
     readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-    means = (MEASURED.pooled, *MEASURED.local, MEASURED.federated, MEASURED.troth)
+    shown = MEASURED["A"]
+    means = (shown.pooled, *shown.local, shown.federated, shown.troth)
     assert "| " + " | ".join(f"{mean * 100:.2f} %" for mean in means) + " |" in readme

@@ -6,14 +6,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from troth.domain.hashing import integer, labelled
+from troth.domain.hashing import digest, integer, labelled
 from troth.errors import EncodingError, SealError
 from troth.storage import seal as sealing
 from troth.storage.seal import (
     MAX_HOLDERS,
+    WRAP_SIZE,
     Recipient,
     SealedBlob,
+    open_rewrapped,
     open_sealed,
+    rewrap,
     seal,
     sealed_size,
 )
@@ -195,6 +198,162 @@ def test_every_refusal_that_depends_on_a_secret_reads_the_same(blob, context, al
     assert len(seen) == 1
 
 
+@pytest.fixture(scope="module")
+def denied(context, alice, bob) -> bytes:
+    """A blob that the reporter sealed to both, but wrongly to Bob."""
+    blob = SealedBlob.decode(seal(SHARE, context, [alice.recipient, bob.recipient], os.urandom))
+    ours, (address, wrap) = blob.wraps
+    return _resealed(replace(blob, wraps=(ours, (address, wrap[::-1]))), context, alice)
+
+
+@pytest.fixture(scope="module")
+def passed_on(denied, context, alice, bob) -> bytes:
+    """The key of it, which Alice wrapped to Bob."""
+    return rewrap(denied, context, alice.address, alice.keys, bob.recipient)
+
+
+def test_a_holder_hands_the_key_on_to_one_that_could_not_open(denied, passed_on, context, bob):
+    with pytest.raises(SealError, match=CLOSED):
+        open_sealed(denied, context, bob.address, bob.keys)
+    assert len(passed_on) == WRAP_SIZE
+    assert open_rewrapped(denied, context, passed_on, bob.address, bob.keys) == SHARE
+
+
+def test_a_holder_that_the_blob_does_not_list_may_get_the_key_too(context, alice, bob):
+    blob = seal(SHARE, context, [alice.recipient], os.urandom)
+    wrapped = rewrap(blob, context, alice.address, alice.keys, bob.recipient)
+    assert open_rewrapped(blob, context, wrapped, bob.address, bob.keys) == SHARE
+
+
+def test_wrapping_again_twice_shares_nothing(denied, passed_on, context, alice, bob):
+    again = rewrap(denied, context, alice.address, alice.keys, bob.recipient)
+    assert again != passed_on
+    assert open_rewrapped(denied, context, again, bob.address, bob.keys) == SHARE
+
+
+def test_nobody_hands_on_what_it_cannot_open_itself(denied, context, alice, bob):
+    with pytest.raises(SealError, match=CLOSED):
+        rewrap(denied, context, bob.address, bob.keys, alice.recipient)
+    with pytest.raises(SealError, match=CLOSED):
+        rewrap(denied, replace(context, share=0), alice.address, alice.keys, bob.recipient)
+    with pytest.raises(SealError, match="not sealed to holder 0x7a7a"):
+        rewrap(denied, context, b"z" * 20, alice.keys, bob.recipient)
+    broken = patched(denied, len(denied) - 1, bytes([denied[-1] ^ 1]))
+    with pytest.raises(SealError, match=CLOSED):
+        rewrap(broken, context, alice.address, alice.keys, bob.recipient)
+
+
+def test_a_key_that_was_handed_on_is_for_one_holder(denied, passed_on, context, alice, bob):
+    for address, keys in (
+        (alice.address, alice.keys),
+        (bob.address, alice.keys),
+        (alice.address, bob.keys),
+        (b"z" * 20, bob.keys),
+    ):
+        with pytest.raises(SealError, match=CLOSED):
+            open_rewrapped(denied, context, passed_on, address, keys)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"chain_id": 31338}, {"study": b"S" * 32}, {"round": 8}, {"party": b"P" * 20}, {"share": 0}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_key_that_was_handed_on_is_for_one_context(denied, passed_on, context, bob, change):
+    with pytest.raises(SealError, match=CLOSED):
+        open_rewrapped(denied, replace(context, **change), passed_on, bob.address, bob.keys)
+
+
+def test_a_key_that_was_handed_on_is_for_one_blob(context, alice, bob):
+    """Of the same report and under the same content key: the digest alone tells them apart."""
+    key = os.urandom(32)
+    one, other = (
+        seal(SHARE, context, [alice.recipient], _given(key, nonce))
+        for nonce in (b"1" * 12, b"2" * 12)
+    )
+    wrapped = rewrap(one, context, alice.address, alice.keys, bob.recipient)
+    assert open_rewrapped(one, context, wrapped, bob.address, bob.keys) == SHARE
+    with pytest.raises(SealError, match=CLOSED):
+        open_rewrapped(other, context, wrapped, bob.address, bob.keys)
+
+
+def test_a_flip_anywhere_closes_it_for_the_one_that_it_was_handed_to(
+    denied, passed_on, context, bob
+):
+    for at in range(len(passed_on)):
+        flipped = patched(passed_on, at, bytes([passed_on[at] ^ 1]))
+        with pytest.raises(SealError, match=CLOSED):
+            open_rewrapped(denied, context, flipped, bob.address, bob.keys)
+    for at in (20, 500, len(denied) - 20, len(denied) - 1):
+        flipped = patched(denied, at, bytes([denied[at] ^ 1]))
+        with pytest.raises(SealError, match=CLOSED):
+            open_rewrapped(flipped, context, passed_on, bob.address, bob.keys)
+
+
+@pytest.mark.parametrize("size", [0, 1, 31, 1119, 1120, WRAP_SIZE - 1, WRAP_SIZE + 1])
+def test_a_wrapped_key_of_another_size_does_not_open(denied, passed_on, context, bob, size):
+    wrapped = (passed_on + bytes(32))[:size]
+    with pytest.raises(SealError, match=CLOSED):
+        open_rewrapped(denied, context, wrapped, bob.address, bob.keys)
+
+
+@pytest.mark.parametrize("key", [b"", b"k" * 16, b"k" * 31, b"k" * 32, b"k" * 33])
+def test_another_key_that_was_handed_on_does_not_open(denied, context, bob, key):
+    info = sealing._rewrap_info(denied, context, bob.address, bob.keys.public)
+    wrapped = bob.keys.public.wrap(key, info)
+    with pytest.raises(SealError, match=CLOSED):
+        open_rewrapped(denied, context, wrapped, bob.address, bob.keys)
+
+
+def test_a_reporters_wrap_and_a_holders_are_not_exchanged(context, alice, bob):
+    blob = seal(SHARE, context, [alice.recipient, bob.recipient], os.urandom)
+    sealed = SealedBlob.decode(blob)
+    ours, (address, reporters) = sealed.wraps
+    holders = rewrap(blob, context, alice.address, alice.keys, bob.recipient)
+    assert open_sealed(blob, context, bob.address, bob.keys) == SHARE
+    with pytest.raises(SealError, match=CLOSED):
+        open_rewrapped(blob, context, reporters, bob.address, bob.keys)
+    exchanged = _resealed(replace(sealed, wraps=(ours, (address, holders))), context, alice)
+    assert open_sealed(exchanged, context, alice.address, alice.keys) == SHARE
+    with pytest.raises(SealError, match=CLOSED):
+        open_sealed(exchanged, context, bob.address, bob.keys)
+
+
+def test_a_key_that_was_handed_on_can_be_opened_by_hand(denied, passed_on, context, bob):
+    bound = (context.digest(), digest(denied), bob.address, bob.keys.public.digest())
+    key = bob.keys.unwrap(passed_on, labelled("seal-rewrap", bound))
+    sealed = SealedBlob.decode(denied)
+    about = labelled("seal-content", (context.digest(), sealed.header()))
+    assert AESGCM(key).decrypt(sealed.nonce, sealed.ciphertext, about) == SHARE
+
+
+def test_a_blob_that_is_none_is_told_as_such(passed_on, context, alice, bob):
+    for junk in (b"", b"junk", sealing.MAGIC):
+        with pytest.raises(SealError, match="sealed blob"):
+            open_rewrapped(junk, context, passed_on, bob.address, bob.keys)
+        with pytest.raises(SealError, match="sealed blob"):
+            rewrap(junk, context, alice.address, alice.keys, bob.recipient)
+
+
+def test_every_refusal_of_a_key_that_was_handed_on_reads_the_same(
+    denied, passed_on, context, alice, bob
+):
+    """Also as one that the reporter wrapped, so that a reply tells an attacker nothing."""
+    seen = set()
+    for attempt in (
+        lambda: open_rewrapped(denied, context, passed_on, bob.address, alice.keys),
+        lambda: open_rewrapped(denied, context, passed_on[::-1], bob.address, bob.keys),
+        lambda: open_rewrapped(denied[:-1] + b"?", context, passed_on, bob.address, bob.keys),
+        lambda: open_sealed(denied, context, bob.address, bob.keys),
+        lambda: rewrap(denied, context, bob.address, bob.keys, alice.recipient),
+    ):
+        with pytest.raises(SealError) as refused:
+            attempt()
+        assert refused.value.__cause__ is None
+        seen.add(str(refused.value))
+    assert len(seen) == 1
+
+
 @pytest.mark.parametrize("count", [0, MAX_HOLDERS + 1])
 def test_too_few_or_too_many_holders_are_not_sealed_to(context, alice, count):
     recipients = [Recipient(bytes([at]) * 20, alice.keys.public) for at in range(count)]
@@ -282,3 +441,14 @@ def test_a_holder_named_twice_is_refused(blob):
 def _given(*values: bytes):
     rest = iter(values)
     return lambda _size: next(rest)
+
+
+def _resealed(sealed: SealedBlob, context, holder) -> bytes:
+    """The share once more, under the same key, for other wraps; as a dishonest reporter could."""
+    key = holder.keys.unwrap(
+        dict(sealed.wraps)[holder.address],
+        sealing._wrap_info(context, holder.address, holder.keys.public),
+    )
+    bound = sealing._associated_data(context, sealed.header())
+    ciphertext = AESGCM(key).encrypt(sealed.nonce, SHARE, bound)
+    return replace(sealed, ciphertext=ciphertext).encode()

@@ -9,6 +9,7 @@ from troth.scenarios.attacks import (
     NOT_SWITCHABLE,
     AttackList,
     AttackRun,
+    Listed,
     Played,
     listed,
     play_all,
@@ -43,7 +44,7 @@ def run(names: Sequence[str], mode: str, *, defended: bool, as_json: bool) -> in
 def _list(attacks: AttackList, page: output.Page) -> None:
     columns = [("name", "actor", "modes", "must be", "what it does")]
     columns += [
-        (item.name, item.actor, ", ".join(item.modes), item.expected, item.says)
+        (item.name, item.actor, ", ".join(item.modes), _must_be(item), item.says)
         for item in attacks.attacks
     ]
     widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
@@ -52,6 +53,16 @@ def _list(attacks: AttackList, page: output.Page) -> None:
         page.line("  ".join(cells).rstrip(), "bold" if row is columns[0] else "")
     page.line()
     page.line(f"{len(attacks.attacks)} attacks; docs/attacks.md says how to read this")
+
+
+def _must_be(item: Listed) -> str:
+    """The outcome; with its modes, where they differ."""
+    outcomes: dict[str, list[str]] = {}
+    for expected in item.expected:
+        outcomes.setdefault(expected.outcome, []).extend(expected.modes)
+    if len(outcomes) == 1:
+        return next(iter(outcomes))
+    return "; ".join(f"{outcome} ({', '.join(modes)})" for outcome, modes in outcomes.items())
 
 
 def _present(result: AttackRun, page: output.Page) -> None:

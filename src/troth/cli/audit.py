@@ -77,6 +77,20 @@ def _print(verdict: Verdict, page: output.Page) -> None:
             f"{study.epsilon_spent:.4f} spent at δ = {study.delta:g}",
             "cyan",
         )
+        for abort in study.aborts:
+            named = " and ".join(party for party in (abort.party, abort.other) if party)
+            page.tagged(
+                "aborted",
+                f"round {abort.round} ({abort.reason}); the ledger names {named or 'nobody'}",
+                "magenta",
+            )
+        for gone in study.departures:
+            page.tagged(
+                "without",
+                f"round {gone.round} went on without {gone.member} from {gone.state} on "
+                f"({gone.reason})",
+                "magenta",
+            )
         if study.counts:
             listed = ", ".join(map(str, study.counts))
             page.tagged(

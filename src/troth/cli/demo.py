@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.table import Table
 
@@ -13,14 +12,14 @@ from troth.learning.confusion import NORMAL_95
 from troth.scenarios.hospital_records import PUBLIC_RECORDS
 from troth.scenarios.hospital_run import Options
 from troth.scenarios.hospitals import play
-from troth.scenarios.report import ITS_OWN_TRUST_FILE, MEASURED, MEASURED_WITH
+from troth.scenarios.report import ITS_OWN_TRUST_FILE, MEASURED, MEASURED_WITH, drilled
 from troth.scenarios.result import Accuracy, DemoResult, Evaluation, Rate
 
 
-def hospitals(out: Path, seed: int, rounds: int, ledger: str, *, as_json: bool) -> int:
+def hospitals(options: Options, *, as_json: bool) -> int:
     """Play the hospitals' story and print its result."""
     with teller() as progress:
-        result = play(Options(out=out, seed=seed, rounds=rounds, ledger=ledger), progress)
+        result = play(options, progress)
     if as_json:
         output.document(result.to_json())
     else:
@@ -32,7 +31,7 @@ def present(result: DemoResult, page: output.Page, command: str) -> None:
     """Sum up a result; ``command`` is how to call this program again."""
     page.heading(f"Accuracy on {PUBLIC_RECORDS} public records that nobody trained on")
     page.table(_accuracy(result.accuracy))
-    page.line(f"  One run is one draw. On average: {_on_average()}")
+    page.line(f"  One run is one draw. On average: {_on_average(MEASURED[result.study.mode])}")
     page.line(f"  ({MEASURED_WITH}).")
     page.heading("The same model on the hospitals' own records, kept from training")
     for tag, text in _evaluation(result.evaluation, result.accuracy):
@@ -98,12 +97,12 @@ def _interval(rate: Rate) -> str:
     return f"{rate.value:.1%} ({rate.low:.0%} to {rate.high:.0%})"
 
 
-def _on_average() -> str:
+def _on_average(means: Accuracy) -> str:
     """The measured means, so that nobody takes one draw for what to expect."""
     return (
-        f"all records in one place {MEASURED.pooled:.2%}, the best hospital alone "
-        f"{MEASURED.local[0]:.2%}, federated without privacy {MEASURED.federated:.2%}, "
-        f"Troth {MEASURED.troth:.2%}"
+        f"all records in one place {means.pooled:.2%}, the best hospital alone "
+        f"{means.local[0]:.2%}, federated without privacy {means.federated:.2%}, "
+        f"Troth {means.troth:.2%}"
     )
 
 
@@ -127,16 +126,8 @@ def _events(result: DemoResult) -> Iterator[tuple[str, str, str]]:
             f"{refusal.action} of study {refusal.study[:16]}: {refusal.reason}",
             ("bold magenta"),
         )
-    drill = result.drill
-    yield (
-        "NAMED" if drill.named else "STOPPED",
-        (
-            f"in a drill on made-up records {drill.cheat} changed one number of its sum: "
-            f"{drill.accusers} of {drill.voters} parties found it, the round ended without a "
-            f"model ({drill.reason}), and the ledger names {drill.named or 'nobody'}"
-        ),
-        "bold yellow",
-    )
+    word, sentences = drilled(result.drill)
+    yield word.upper(), sentences, "bold yellow"
     for rejection in result.reports.rejected:
         yield (
             "REJECTED",
@@ -145,6 +136,16 @@ def _events(result: DemoResult) -> Iterator[tuple[str, str, str]]:
                 f"{result.reports.accepted} others were accepted"
             ),
             "bold yellow",
+        )
+    for gone in result.departures:
+        shown = f": {gone.shown}" if gone.shown else ""
+        yield (
+            "without",
+            (
+                f"round {gone.round} went on without {gone.member} from {gone.state} on "
+                f"({gone.reason}){shown}"
+            ),
+            "cyan",
         )
     yield (
         "rounds",

@@ -53,6 +53,14 @@ class Engine(StrEnum):
     ANVIL = "anvil"
 
 
+class ModeName(StrEnum):
+    """Modes of a study, by the names that terms give them."""
+
+    A = "A"
+    B3 = "B3"
+    B4 = "B4"
+
+
 class VariantName(StrEnum):
     """Variants of PINE, by the names of their official vectors."""
 
@@ -125,6 +133,13 @@ def hospitals(
         typer.Option(min=0, help="Drives split, learning and rounding; never keys or noise."),
     ] = 0,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of training.")] = 20,
+    mode: Annotated[
+        ModeName,
+        typer.Option(
+            help="Two aggregators that hold a share each (A), or three (B3) or four (B4) that each "
+            "hold all shares but one."
+        ),
+    ] = ModeName.A,
     ledger: Annotated[
         Engine, typer.Option(help="Engine: in this process, or an anvil that is installed.")
     ] = Engine.EMBEDDED,
@@ -135,16 +150,18 @@ def hospitals(
     A fifth of each hospital's records is kept from training; on these they test the final model,
     and only noisy counts come out.
 
-    Four things go wrong on purpose: in a drill on made-up records an aggregator changes its sum,
-    a second study asks for more privacy budget than is left, in
-    round 2 a fifth site sends an update that is far too long, and one byte of a copy of the
-    finished bundle is changed.
+    Four things go wrong on purpose: an aggregator changes its sum (in a drill on made-up records;
+    in mode B4 in round 1 of the study itself, which goes on without it), a second study asks for
+    more privacy budget than is left, in round 2 a fifth site sends an update that is far too long,
+    and one byte of a copy of the finished bundle is changed.
     """
 
     def work() -> int:
         from troth.cli import demo  # noqa: PLC0415 - loads the ledger and learning libraries
+        from troth.scenarios.hospital_run import Options  # noqa: PLC0415 - the same
 
-        return demo.hospitals(out, seed, rounds, ledger.value, as_json=as_json)
+        options = Options(out, seed, rounds, mode.value, ledger.value)
+        return demo.hospitals(options, as_json=as_json)
 
     return work
 
@@ -249,7 +266,16 @@ def plan(
         typer.Argument(metavar="TERMS", help="Terms of a study; without it, the options below."),
     ] = None,
     variant: Annotated[VariantName | None, typer.Option(help="PINE variant.")] = None,
-    members: Annotated[int | None, typer.Option(help="Committee members, 2 to 5.")] = None,
+    mode: Annotated[
+        ModeName | None,
+        typer.Option(
+            help="How shares are held: one holder each (A) or all members but one; A by default."
+        ),
+    ] = None,
+    members: Annotated[
+        int | None,
+        typer.Option(help="Committee members: 2 to 5 in mode A, 3 in B3, 4 in B4."),
+    ] = None,
     dimension: Annotated[int | None, typer.Option(help="Coordinates of an update.")] = None,
     record_bound: Annotated[
         list[int] | None, typer.Option(help="Most records of a site; once for each site.")
@@ -270,7 +296,9 @@ def plan(
     ] = None,
     honest: Annotated[
         int | None,
-        typer.Option(help="Noise vectors the guarantee counts on; members - 1 by default."),
+        typer.Option(
+            help="Noise vectors the guarantee counts on; members - 1 by default, 2 in B3 and B4."
+        ),
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of the study.")] = None,
     delta: Annotated[float | None, typer.Option(help="δ at which ε is stated.")] = None,
@@ -319,6 +347,7 @@ def plan(
     """
     given = {
         "variant": None if variant is None else variant.value,
+        "mode": None if mode is None else mode.value,
         "members": members,
         "dimension": dimension,
         "record_bound": record_bound,
@@ -367,7 +396,7 @@ def run_attacks(
         list[str],
         typer.Argument(metavar="NAME...", help="Names from `troth attack list`, or `all`."),
     ],
-    mode: Annotated[str, typer.Option(help="Mode of the rounds; this version runs A only.")] = "A",
+    mode: Annotated[ModeName, typer.Option(help="Mode of the rounds.")] = ModeName.A,
     defence_off: Annotated[
         bool,
         typer.Option(
@@ -388,7 +417,7 @@ def run_attacks(
     def work() -> int:
         from troth.cli import attack  # noqa: PLC0415 - loads the ledger and proof libraries
 
-        return attack.run(names, mode, defended=not defence_off, as_json=as_json)
+        return attack.run(names, mode.value, defended=not defence_off, as_json=as_json)
 
     return work
 

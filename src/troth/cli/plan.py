@@ -14,7 +14,7 @@ from troth.cli.exits import Exit
 from troth.cli.inputs import read_file
 from troth.cli.teller import working
 from troth.domain import records
-from troth.domain.terms import Terms, from_any_layout
+from troth.domain.terms import Terms, from_any_layout, most_honest
 from troth.errors import InputError, TermsError
 from troth.privacy.plan import Plan, StudyDesign, plan
 from troth.privacy.proposals import MOST_PROOFS
@@ -127,7 +127,8 @@ def _design(options: Mapping[str, Any]) -> StudyDesign:
     chosen = {name: options[name] for name in _REQUIRED if name != "record_bound"}
     bounds = tuple(options["record_bound"])
     members = options["members"]
-    honest = options.get("honest", max(members - 1, 1))
+    mode = options.get("mode", "A")
+    honest = options.get("honest", max(most_honest(mode, members), 1))
     if honest > max(members, 1):
         raise InputError(f"--honest {honest}: there are only {members} members; lower it")
     for name, (least, most) in _COUNTS.items():
@@ -140,6 +141,7 @@ def _design(options: Mapping[str, Any]) -> StudyDesign:
     proofs, norm_proofs = (variant.proofs, 1) if variant.chooses_proofs else (None, None)
     return StudyDesign(
         **chosen,
+        mode=mode,
         record_bounds=bounds,
         weights=tuple(options.get("weight", (1,) * len(bounds))),
         noise_variance=_variance(options),
@@ -204,9 +206,12 @@ def _print(found: Plan, page: output.Page) -> None:
 
 def _figures(found: Plan) -> list[tuple[str, str]]:
     design = found.design
+    holders = "" if design.mode == "A" else f" for its {design.members - 1} holders"
     figures = [
         ("B_site", f"{found.site_norm_bound}: the norm proven of a site's update"),
         ("B_noise", f"{found.noise_norm_bound}: the norm proven of a noise vector"),
+        ("upload", f"{design.members} sealed shares of each report, each uploaded once{holders}"),
+        ("against", found.against),
     ]
     if found.record_clip is not None:
         figures.append(("C'", f"{found.record_clip:.6g}: each record's gradient is clipped to it"))
@@ -245,6 +250,8 @@ def arguments(design: StudyDesign) -> str:
         "proofs": design.proofs,
         "proofs-norm-equality": design.proofs_norm_equality,
     }
+    if design.mode != "A":
+        named["mode"] = design.mode
     checks = {name: getattr(design, name) for name in _DEFAULTS}
     if checks != _DEFAULTS:
         named |= {_dashed(name): value for name, value in checks.items()}

@@ -1,37 +1,34 @@
 """A committee member: contributes noise, opens its shares, verifies, sums, opens noise, votes.
 
-`Aggregator.step` reads as the steps of the round protocol (section 4). What is secret lives in
-`AggregatorState` and is on disk before anything that depends on it leaves; everything else is
-recomputed from the ledger and the store, so a member may stop after any step and go on later.
+`Aggregator.step` reads as the steps of the round protocol (section 4). What a member knows, and
+what it must never do twice, is in `member.py`; what modes B3 and B4 do otherwise in
+`replicated.py`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from troth.domain import records
 from troth.domain.hashing import digest
-from troth.errors import BlobMissing, NotFinal, OnceOnly, StateFileError
-from troth.ledger.address import ZERO, Address
+from troth.errors import BlobMissing, OnceOnly
+from troth.ledger.address import Address
 from troth.ledger.bindings import rounds
-from troth.ledger.interface import Call
 from troth.privacy.secagg.outputs import OutputShare
-from troth.roles.following import Examine, publications, read_by_voters
-from troth.roles.noise import KeptNoise, noise_blobs, noise_reports
-from troth.roles.preconditions import require_reserved, require_settled
+from troth.roles.following import publications, read_by_voters
+from troth.roles.member import AggregatorState, Member, Sent, Step
+from troth.roles.noise import noise_blobs, noise_reports
+from troth.roles.preconditions import require_reserved
 from troth.roles.reporting import round_keys
 from troth.roles.verifying import (
-    Verified,
+    Slot,
     answered_shares,
     open_shares,
-    output_shares,
     read_envelopes,
     read_files,
-    verify_shares,
+    whole,
 )
-from troth.roles.voting import has_spoken, vote
-from troth.round.faults import examine
+from troth.roles.voting import vote
+from troth.round.live import live_members
 from troth.round.mail import Inbox, Outbox
 from troth.round.messages import (
     NOISE_LIST_FORMAT,
@@ -40,86 +37,30 @@ from troth.round.messages import (
     NoiseList,
     OpenedShare,
     OpenedShares,
-    VerifierFile,
 )
 from troth.round.publication import Publication, Sums, sum_up, tag_all
-from troth.round.published import everybody, kept_candidates, rho_seed
-from troth.round.sharing import RandomBytes
-from troth.round.study import Study
+from troth.round.published import kept_candidates, rho_seed
 from troth.round.transcript import (
     CHALLENGE_LEVEL,
     HEAD_LEVEL,
     PICK_LEVEL,
     VERIFY_LEVEL,
-    RoundId,
-    bits,
-    key_chain,
     sum_digest,
 )
 from troth.round.transitions import State, table
-from troth.round.verdict import accepted_set, round_verify_key, verdict
+from troth.round.verdict import round_verify_key
 from troth.round.view import RoundView
 from troth.storage.keys import HpkeKeyPair
 
 KEY_SIZE = 32
-Sent = Outbox["AggregatorState"]
 
 
-@dataclass(frozen=True)
-class AggregatorState:
-    """What a member must not lose, and what it must never do twice. Long blobs are kept beside."""
+class Aggregator(Member):
+    """The role of a committee member in a study of mode A."""
 
-    round: int = 0
-    """The last round that it announced a key for; it only grows."""
-    key: bytes = b""
-    """k_j, whose third hash is the member's head."""
-    hpke: bytes = b""
-    """Private HPKE key of the round."""
-    noise: tuple[KeptNoise, ...] = ()
-    """Seeds and reports: after a crash they are sent again, never sampled again."""
-    verify_key: bytes = b""
-    """The one verify key of the round, written before the first verifier share."""
-    sums: bytes = b""
-    """What binds the member to the one sum of the round, written before it is posted."""
-    challenge: bytes = b""
-    """The seed of the one ρ of the round, which binds S, written before the first tag."""
-    opened: tuple[int, ...] = ()
-    """The candidates whose seeds leave, written before they do: all but one, or in a round that
-    ended without a sum all. No other seed of the round ever leaves."""
-
-
-@dataclass
-class _Work:
-    """What a member has computed of one round's delivered reports; kept only to save time."""
-
-    transcript: bytes = b""
-    """T, which binds all that the rest is computed from."""
-    envelopes: dict[int, Envelope] | None = None
-    verified: Verified | None = None
-    codes: bytes | None = None
-
-
-class Aggregator:
-    """The role of a committee member in one study."""
-
-    initial = AggregatorState()
-
-    def __init__(
-        self,
-        study: Study,
-        account: Address,
-        random_bytes: RandomBytes,
-        generate_keys: Callable[[], HpkeKeyPair] = HpkeKeyPair.generate,
-        examine_round: Examine = examine,
-    ) -> None:
-        self.study = study
-        self.account = account
-        self.index = study.committee.index(account)
-        self._random = random_bytes
-        self._generate_keys = generate_keys
-        self._examine = examine_round
-        self._work = _Work()
-        self._steps: dict[State, Callable[[AggregatorState, RoundView, Inbox], Sent]] = {
+    def steps(self) -> dict[State, Step]:
+        """What a live member does in each state that waits for it."""
+        return {
             State.ABSENT: self._announce,
             State.ANNOUNCING: self._announce,
             State.ANNOUNCED: self._open,
@@ -151,19 +92,13 @@ class Aggregator:
         self._require_own_secrets(state, view)
         if late or self._has_posted(view):
             return self._move_on(state, view, late=late)
+        if self.account in view.left and view.state is not State.OPENED:
+            return Outbox(state)
         try:
-            return self._steps[view.state](state, view, inbox)
+            return self.steps()[view.state](state, view, inbox)
         except BlobMissing:
             # Somebody confirmed it and nobody serves it now: wait, within the window.
             return Outbox(state)
-
-    def encode(self, state: AggregatorState) -> bytes:
-        """Canonical JSON."""
-        return records.encode(state)
-
-    def decode(self, data: bytes) -> AggregatorState:
-        """The state that `encode` wrote."""
-        return records.decode(AggregatorState, data, "aggregator state")
 
     # The steps, in the order of the protocol.
 
@@ -191,7 +126,7 @@ class Aggregator:
         if state.noise:
             blobs = noise_blobs(self.study, self.index, state.noise, inbox)
         else:
-            keys = round_keys(self.study, view, inbox)
+            keys = round_keys(self.study, view, inbox, self.study.terms.windows.report)
             if keys is None:
                 return Outbox(state)
             kept, reports = noise_reports(
@@ -211,11 +146,10 @@ class Aggregator:
 
     def _deliver(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
         require_reserved(self.study, view)
-        opened = self._opened(state, view, inbox)
+        opened = whole(self.study, self.index, self._opened(state, view, inbox))
         if inbox.lacking and self._patient(self.study.terms.windows.deliver, view, inbox):
             return Outbox(state)
-        bitmap = sum(1 << place for place in opened)
-        return Outbox(state, posts=(self._call(rounds.deliver, view, bitmap),))
+        return Outbox(state, posts=(self._call(rounds.deliver, view, opened),))
 
     def _answer(self, state: AggregatorState, view: RoundView, _: Inbox) -> Sent:
         """Show everybody the shares of one's noise that others say they could not open."""
@@ -230,7 +164,9 @@ class Aggregator:
             if deniers:
                 made = noise.again(self.study, self._where(view), place, view.heads_digest)
                 denied += [
-                    OpenedShare(place, member, made.sharing.extended[self._share(place, index)])
+                    OpenedShare(
+                        place, member, made.sharing.extended[self.study.share_of(place, index)]
+                    )
                     for index, member in deniers
                 ]
         if not denied:
@@ -256,20 +192,20 @@ class Aggregator:
 
     def _confirm_files(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
         own = self._verified(state, view, inbox).file
-        files = read_files(self.study, view, own, inbox)
-        return self._confirm(state, view, inbox, files, (own.encode(),))
+        members = live_members(self.study, view, State.COMMITTED)
+        files = read_files(self.study, view, members, own, inbox)
+        found = dict(zip(members, files, strict=True))
+        # Whoever serves its file to some only is served by those: nobody is left without one.
+        serve = tuple(file.encode() for file in files if file is not None)
+        return self._confirm(state, view, inbox, found, serve)
 
     def _judge(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
         codes = self._verdict(state, view, inbox)
         return Outbox(state, posts=(self._call(rounds.judge, view, codes),))
 
     def _commit_sum(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
-        sums, _ = self._sums(state, view, inbox)
-        bound = sum_digest(self._where(view), self.account, view.accepted, sums.encode())
-        if state.opened or (state.sums and state.sums != bound):
-            raise OnceOnly(f"round {view.number}: a second sum, or one over noise that is opened")
-        state = replace(state, sums=bound)
-        return Outbox(state, posts=(self._call(rounds.commit_sum, view, bound),))
+        bound = self._bound(view, self._sums(state, view, inbox)[0])
+        return self._bind(state, view, (bound,))
 
     def _publish(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
         seed = rho_seed(self.study, view, state.verify_key)
@@ -277,8 +213,7 @@ class Aggregator:
             raise OnceOnly(f"round {view.number}: a second challenge for masks used once")
         state = replace(state, challenge=seed)
         sums, outputs = self._sums(state, view, inbox)
-        bound = sum_digest(self._where(view), self.account, view.accepted, sums.encode())
-        if not bound == state.sums == view.sums[self.account]:
+        if (self._bound(view, sums),) != view.sums[self.account] or not self._is_bound(state, view):
             raise OnceOnly(f"round {view.number}: a second sum")
         rho = self.study.challenge(seed)
         masks = self._verified(state, view, inbox).masks
@@ -289,7 +224,8 @@ class Aggregator:
     def _confirm_publications(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
         """Serve again whatever one could fetch: once k_j is out, nobody can keep a blob back."""
         blobs = publications(self.study, view, inbox)
-        return self._confirm(state, view, inbox, blobs, tuple(blob for blob in blobs if blob))
+        found = dict(zip(self.study.committee, blobs, strict=True))
+        return self._confirm(state, view, inbox, found, tuple(blob for blob in blobs if blob))
 
     def _open_noise(self, state: AggregatorState, view: RoundView, _: Inbox) -> Sent:
         kept = kept_candidates(self.study, view, state.verify_key)[self.index]
@@ -301,10 +237,9 @@ class Aggregator:
         return Outbox(state, posts=(self._call(rounds.open_noise, view, seeds),))
 
     def _vote(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
-        kept = kept_candidates(self.study, view, state.verify_key)[self.index]
-        place = self.study.noise_place(self.index, kept)
-
         def own() -> tuple[int, Sequence[bytes]]:
+            kept = kept_candidates(self.study, view, state.verify_key)[self.index]
+            place = self.study.noise_place(self.index, kept)
             made = state.noise[kept].again(self.study, self._where(view), place, view.heads_digest)
             return place, made.sharing.extended
 
@@ -315,12 +250,14 @@ class Aggregator:
     def _move_on(self, state: AggregatorState, view: RoundView, *, late: bool) -> Sent:
         """Close or finalise, as anyone may, once all is in or the window has passed."""
         if view.state is State.OPEN:
-            members = set(self.study.committee) <= set(view.noise_lists)
+            members = set(self.study.committee) <= {*view.noise_lists, *view.left}
             if late or (members and len(view.reports) == view.enrolled.bit_count()):
                 return Outbox(state, posts=(self._call(rounds.close, view),))
         if view.state is State.OPENED:
-            voters = (*self.study.accepted_sites(view.accepted), *self.study.committee)
-            if late or len(view.attestations) == len(voters):
+            there = live_members(self.study, view, State.OPENED)
+            voters = {*self.study.accepted_sites(view.accepted), *there}
+            attested = voters <= view.attestations.keys() and not view.accusations
+            if late or attested:
                 return Outbox(state, posts=(self._call(rounds.finalise, view),))
         return Outbox(state)
 
@@ -330,7 +267,7 @@ class Aggregator:
         Only what opened under the round's key is deleted from the store: an envelope may name
         anybody's blob as its share.
         """
-        self._work = _Work()
+        self._forget_work()
         view = inbox.view.rounds[state.round]
         everything = tuple(range(len(state.noise)))
         may_open = not state.sums and state.opened in ((), everything)
@@ -342,136 +279,51 @@ class Aggregator:
         envelopes = read_envelopes(self.study, view, inbox)
         keys = HpkeKeyPair.decode(state.hpke)
         opened = open_shares(self.study, envelopes, self.account, keys, inbox)
-        sealed = tuple(
-            envelopes[place].shares[self._share(place, self.index)].digest for place in opened
-        )
+        sealed = tuple(envelopes[place].shares[share].digest for place, share in opened)
         return Outbox(AggregatorState(round=state.round), deletes=sealed, forget=True)
 
     # What follows from the ledger, the store and the member's keys.
-
-    def _where(self, view: RoundView) -> RoundId:
-        return self.study.where(view.number)
-
-    def _call(self, function: Callable[..., Call[Any]], view: RoundView, *arguments: Any) -> Any:
-        return function(self.study.study_id, view.number, *arguments)
-
-    def _chain(self, state: AggregatorState, view: RoundView) -> tuple[bytes, ...]:
-        return key_chain(self._where(view), self.account, state.key)
-
-    def _share(self, place: int, member: int) -> int:
-        return self.study.share_of(place, member)
-
-    def _patient(self, window: int, view: RoundView, inbox: Inbox) -> bool:
-        """Half a window long, what is not served yet may still come: nobody is denied by haste."""
-        return inbox.now + window // 2 <= view.deadline
-
-    def _has_posted(self, view: RoundView) -> bool:
-        """Whether this member has done what the present state waits for."""
-        if view.state in (State.ABSENT, State.ANNOUNCING):
-            return self.account in view.key_heads
-        if view.state is State.OPEN:
-            return self.account in view.noise_lists
-        if view.state is State.OPENED:
-            return has_spoken(view, self.account)
-        return self.account in view.posted
-
-    def _was_rejected(self, view: RoundView) -> bool:
-        """Whether the round ended because some of this member's noise was rejected."""
-        codes = next(iter(view.verdicts.values()), b"")
-        places = self.study.noise_places(self.index)
-        return view.aborted == ("Noise", ZERO) and any(codes[places.start : places.stop])
 
     def _confirm(
         self,
         state: AggregatorState,
         view: RoundView,
         inbox: Inbox,
-        found: Sequence[object | None],
+        found: Mapping[Address, object | None],
         serve: tuple[bytes, ...],
     ) -> Sent:
         """Say whose blobs one holds, after some patience with those that are not there."""
-        fetched = sum(1 << member for member, blob in enumerate(found) if blob is not None)
-        complete = fetched == everybody(self.study)
-        if not complete and self._patient(self.study.terms.windows.confirm, view, inbox):
+        there = [member for member, blob in found.items() if blob is not None]
+        fetched = sum(1 << self.study.committee.index(member) for member in there)
+        if len(there) < len(found) and self._patient(self.study.terms.windows.confirm, view, inbox):
             return Outbox(state, puts=serve)
         post = self._call(rounds.confirm, view, fetched)
         return Outbox(state, puts=serve, posts=(post,))
 
-    def _require_own_secrets(self, state: AggregatorState, view: RoundView) -> None:
-        """A round's secrets exist once: neither lost while it runs nor made anew after it."""
-        if state.round > view.number or (state.round == view.number and not state.key):
-            raise OnceOnly(
-                f"round {view.number}: this member has erased its secrets of round {state.round}; "
-                "the ledger goes back behind what was final"
-            )
-        if self.account in view.key_heads and state.round != view.number:
-            raise StateFileError(
-                f"round {view.number}: this member's key is announced but not in its state file; "
-                "restore the file, or let the round's deadline pass"
-            )
-
-    def _working(self, view: RoundView) -> _Work:
-        """The work on the round as it is now; begun anew if the ledger should tell another."""
-        if self._work.transcript != view.transcript:
-            self._work = _Work(view.transcript)
-        return self._work
-
-    def _envelopes(self, view: RoundView, inbox: Inbox) -> dict[int, Envelope]:
-        """Those of the delivered reports, once it is fixed which they are."""
-        work = self._working(view)
-        if work.envelopes is not None:
-            return work.envelopes
-        envelopes = read_envelopes(self.study, view, inbox)
-        if all(place in envelopes for place in bits(view.delivered)):
-            work.envelopes = envelopes
-        return envelopes
-
-    def _opened(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> dict[int, bytes]:
-        """This member's extended shares by place, those that an owner showed to all included."""
-        envelopes = read_envelopes(self.study, view, inbox)
-        keys = HpkeKeyPair.decode(state.hpke)
-        answered = answered_shares(self.study, view, envelopes, self.account, inbox)
-        return answered | open_shares(self.study, envelopes, self.account, keys, inbox)
-
-    def _verified(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Verified:
-        """The work on this round's shares, under its one verify key."""
-        work = self._working(view)
-        if work.verified is None:
-            envelopes = self._envelopes(view, inbox)
-            bodies = self._opened(state, view, inbox)
-            work.verified = verify_shares(
-                self.study, view, envelopes, bodies, self.account, state.verify_key
-            )
-        return work.verified
-
-    def _files(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> list[VerifierFile]:
-        """All verifier files, which every member has confirmed to have."""
-        own = self._verified(state, view, inbox).file
-        files = [file for file in read_files(self.study, view, own, inbox) if file is not None]
-        if len(files) != len(self.study.committee):
-            raise BlobMissing("of a verifier file that was confirmed")
-        return files
-
-    def _verdict(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> bytes:
-        work = self._working(view)
-        if work.codes is None:
-            work.codes = verdict(
-                self.study,
-                present=view.present,
-                delivered=view.delivered,
-                envelopes=self._envelopes(view, inbox),
-                files=self._files(state, view, inbox),
-            )
-        return work.codes
+    def _answered(
+        self, view: RoundView, envelopes: Mapping[int, Envelope], _: HpkeKeyPair, inbox: Inbox
+    ) -> dict[Slot, bytes]:
+        return answered_shares(self.study, view, envelopes, self.account, inbox)
 
     def _sums(
         self, state: AggregatorState, view: RoundView, inbox: Inbox
     ) -> tuple[Sums, Mapping[int, OutputShare]]:
-        """This member's sums over S and what they add up; refused before the charge is final."""
-        require_settled(self.study, view)
-        if accepted_set(self._verdict(state, view, inbox)) != view.accepted:
-            raise NotFinal(f"round {view.number}: the accepted set is not what follows; no sum")
-        verified = self._verified(state, view, inbox)
-        files = self._files(state, view, inbox)
-        outputs = output_shares(self.study, view.accepted, files, verified.states)
-        return sum_up(self.study, view.accepted, outputs, verified.masks), outputs
+        """This member's sums over S, of its shares and their masks, and what they add up."""
+        outputs = {place: out for (place, _), out in self._outputs(state, view, inbox).items()}
+        masks = self._verified(state, view, inbox).masks
+        return sum_up(self.study, view.accepted, outputs, masks), outputs
+
+    def _bound(self, view: RoundView, sums: Sums) -> bytes:
+        return sum_digest(self._where(view), self.account, view.accepted, sums.encode())
+
+    def _bind(self, state: AggregatorState, view: RoundView, digests: tuple[bytes, ...]) -> Sent:
+        """Be bound to one sum of the round, and never to another."""
+        bound = b"".join(digests)
+        if state.opened or (state.sums and state.sums != bound):
+            raise OnceOnly(f"round {view.number}: a second sum, or one over noise that is opened")
+        state = replace(state, sums=bound)
+        return Outbox(state, posts=(self._call(rounds.commit_sum, view, digests),))
+
+    def _is_bound(self, state: AggregatorState, view: RoundView) -> bool:
+        """Whether what the ledger has of this member's sums is what it was bound to."""
+        return state.sums == b"".join(view.sums[self.account])

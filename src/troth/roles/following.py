@@ -12,15 +12,18 @@ from troth.errors import DecodeError, EncodingError, ParameterError
 from troth.learning.model import Model
 from troth.ledger.address import Address
 from troth.roles.verifying import envelope_digests, read_envelopes, read_files
-from troth.round.faults import Examined, ProvenFault, examine, require_evidence
+from troth.round.faults import Examined, Tagged, examine, require_evidence
+from troth.round.live import live_members
 from troth.round.mail import Inbox, Wanted
 from troth.round.messages import VerifierFile, decode_opened_shares
+from troth.round.openings import ProvenFault
 from troth.round.publication import publication_size
-from troth.round.published import PublishedRound, published_round
+from troth.round.published import PublishedRound, published_digests, published_round
+from troth.round.replicated import agreed_recoveries, recovery_of, shown_shares, sum_blob_size
 from troth.round.step import next_model
 from troth.round.study import Study
 from troth.round.transcript import bits
-from troth.round.transitions import Fault
+from troth.round.transitions import Fault, State
 from troth.round.verdict import round_verify_key
 from troth.round.view import Accusation, RoundView
 
@@ -64,10 +67,11 @@ def _fetched(study: Study, digest: bytes, inbox: Inbox) -> Model | None:
 
 
 def publications(study: Study, view: RoundView, inbox: Inbox) -> list[bytes | None]:
-    """Every member's publication, in committee order; None where nobody serves it."""
-    size = publication_size(study, view.accepted)
-    wanted = (Wanted(view.publications[member], size, keep=True) for member in study.committee)
-    return list(inbox.take(wanted))
+    """What was published, None where nobody serves it: by member, in B the sums by share."""
+    tagged = not study.replicated
+    size = publication_size(study, view.accepted) if tagged else sum_blob_size(study)
+    digests = published_digests(study, view)
+    return list(inbox.take(Wanted(digest, size, keep=True) for digest in digests))
 
 
 def follow(
@@ -83,29 +87,57 @@ def follow(
     """
     blobs = publications(study, view, inbox)
     served = [blob for blob in blobs if blob is not None]
-    read = read_files(study, view, None, inbox)
+    judges = live_members(study, view, State.JUDGED)
+    read = read_files(study, view, judges, None, inbox)
     files = [file for file in read if isinstance(file, VerifierFile)]
     envelopes = read_envelopes(study, view, inbox)
     noise = {place for place in bits(view.accepted) if not study.is_site(place)}
     if len(served) < len(blobs) or len(files) < len(read) or not noise <= envelopes.keys():
         return None
+    recovering = agreed_recoveries(view)
+    limit = study.recovery_limit
+    shown = inbox.take(Wanted(digest, limit, keep=True) for digest in recovering.values())
     key = round_verify_key(study, view)
     published = published_round(
-        study, view, verify_key=key, envelopes=envelopes, files=files, publications=served
+        study,
+        view,
+        verify_key=key,
+        envelopes=envelopes,
+        files=files,
+        publications=served,
+        recovered=shown_shares(study, view, envelopes, dict(zip(recovering, shown, strict=True))),
     )
-    followed = Followed(published, examine_round(published))
+    try:
+        followed = Followed(published, examine_round(published))
+    except DecodeError:
+        return None
     _look_at_evidence(study, view, inbox, followed)
     return followed
 
 
 def read_by_voters(study: Study, view: RoundView, inbox: Inbox) -> tuple[bytes, ...]:
     """What `follow` has read, all of it public: a member serves it again to voters that lack it."""
-    named = {*view.publications.values(), *view.files.values(), *view.noise_lists.values()}
+    named = {*view.files.values(), *view.noise_lists.values()}
+    named |= {*published_digests(study, view)}
+    named |= _readable_recoveries(study, view, inbox)
     named |= {digest for _, digest in envelope_digests(study, view, inbox)}
     named |= {accusation.evidence for accusation in view.accusations.values()}
     return tuple(
         data for item, data in inbox.blobs.items() if data is not None and item.digest in named
     )
+
+
+def _readable_recoveries(study: Study, view: RoundView, inbox: Inbox) -> set[bytes]:
+    """Digests of what holders show of absent noise, and of nothing else."""
+    found = set()
+    served = {item.digest: data for item, data in inbox.blobs.items() if data is not None}
+    for member, digest in agreed_recoveries(view).items():
+        try:
+            recovery_of(study, view, member, served.get(digest, b""))
+        except DecodeError:
+            continue
+        found.add(digest)
+    return found
 
 
 def _look_at_evidence(study: Study, view: RoundView, inbox: Inbox, followed: Followed) -> None:
@@ -115,20 +147,25 @@ def _look_at_evidence(study: Study, view: RoundView, inbox: Inbox, followed: Fol
     round, and the audit names its author. If it took attestations back, one false word in the last
     moment could split honest voters.
     """
+    tagged = followed.examined.tagged
     for accuser in study.committee:
         accusation = view.accusations.get(accuser)
-        if accusation and accusation.fault is Fault.TAG and any(accusation.evidence):
-            _look_at(study, inbox, followed, accuser, accusation)
+        if tagged and accusation and accusation.fault is Fault.TAG and any(accusation.evidence):
+            _look_at(inbox, followed.published, tagged, accuser, accusation)
 
 
 def _look_at(
-    study: Study, inbox: Inbox, followed: Followed, accuser: Address, accusation: Accusation
+    inbox: Inbox,
+    published: PublishedRound,
+    tagged: Tagged,
+    accuser: Address,
+    accusation: Accusation,
 ) -> None:
+    study = published.study
     (data,) = inbox.take([Wanted(accusation.evidence, study.opened_shares_limit, keep=True)])
-    published, examined = followed.published, followed.examined
     try:
         opened = decode_opened_shares(data or b"", study, accuser)
-        require_evidence(published, examined, accuser, accusation.party, opened)
+        require_evidence(published, tagged, accuser, accusation.party, opened)
     except DecodeError:
         return
     except ProvenFault as found:

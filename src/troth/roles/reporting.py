@@ -20,18 +20,23 @@ from troth.storage.keys import PUBLIC_KEY_SIZE, HpkeKeyPair, HpkePublicKey
 from troth.storage.seal import Recipient, open_sealed, seal
 
 
-def round_keys(study: Study, view: RoundView, inbox: Inbox) -> list[HpkePublicKey] | None:
+def round_keys(
+    study: Study, view: RoundView, inbox: Inbox, window: int
+) -> list[HpkePublicKey] | None:
     """Every member's HPKE key of this round, in committee order; None: one is not there yet.
 
     Half a window long a reporter waits for a key. After that, and at once for bytes that are no
-    key, it seals that member's shares to nobody: reporting is its own duty, and a member without
-    a key must be the one that stands there unable to open.
+    key or for a member that announced none, it seals that member's shares to nobody: reporting is
+    its own duty, and a member without a key must be the one that stands there unable to open.
     """
-    wanted = [Wanted(view.hpke_keys[member], PUBLIC_KEY_SIZE) for member in study.committee]
-    patient = inbox.now + study.terms.windows.report // 2 <= view.deadline
+    there = [member for member in study.committee if member in view.hpke_keys]
+    wanted = (Wanted(view.hpke_keys[member], PUBLIC_KEY_SIZE) for member in there)
+    found = dict(zip(there, inbox.take(wanted), strict=True))
+    patient = inbox.now + window // 2 <= view.deadline
     keys = []
-    for encoded in inbox.take(wanted):
-        if encoded is None and patient:
+    for member in study.committee:
+        encoded = found.get(member)
+        if encoded is None and member in found and patient:
             return None
         try:
             keys.append(HpkePublicKey(encoded or b""))
@@ -100,7 +105,7 @@ def seal_report(
     hpke_keys: Sequence[HpkePublicKey],
     random_bytes: RandomBytes,
 ) -> Report:
-    """Seal each extended share to its holder and put the envelope around them.
+    """Seal each extended share to its holders and put the envelope around them.
 
     Args:
         study: the study.
@@ -113,41 +118,35 @@ def seal_report(
     reporter = study.reporters[place]
     sealed = []
     for number, body in enumerate(sharing.extended):
-        holder = study.holder(place, number)
-        recipient = Recipient(study.committee[holder], hpke_keys[holder])
-        sealed.append(seal(body, _context(where, reporter, number), [recipient], random_bytes))
+        recipients = [
+            Recipient(study.committee[holder], hpke_keys[holder])
+            for holder in study.holders(place, number)
+        ]
+        sealed.append(seal(body, context(where, reporter, number), recipients, random_bytes))
     listed = tuple(SealedShare(digest(blob), len(blob)) for blob in sealed)
     made = envelope(where, reporter, sharing.public_share, sharing.commitments, listed)
     return Report(made.encode(), tuple(sealed))
 
 
 def open_share(
-    study: Study,
-    found: Envelope,
-    place: int,
-    member: Address,
-    keys: HpkeKeyPair,
-    sealed: bytes | None,
+    found: Envelope, share: int, member: Address, keys: HpkeKeyPair, sealed: bytes | None
 ) -> bytes | None:
     """A member's extended share, or None when it did not get what the envelope commits to.
 
     Args:
-        study: the study.
         found: the report's envelope.
-        place: its place.
+        share: number of the share.
         member: who opens.
         keys: the member's key pair of this round.
         sealed: the blob, or None when nobody serves it.
     """
-    number = study.share_of(place, study.committee.index(member))
     if sealed is None:
         return None
-    context = _context(found.where, found.reporter, number)
     try:
-        body = open_sealed(sealed, context, member, keys)
+        body = open_sealed(sealed, context(found.where, found.reporter, share), member, keys)
     except (SealError, DecodeError):
         return None
-    return body if opens(found, number, body) else None
+    return body if opens(found, share, body) else None
 
 
 def opens(found: Envelope, number: int, body: bytes) -> bool:
@@ -156,7 +155,8 @@ def opens(found: Envelope, number: int, body: bytes) -> bool:
     return commitment == found.commitments[number]
 
 
-def _context(where: RoundId, reporter: Reporter, share: int) -> SealContext:
+def context(where: RoundId, reporter: Reporter, share: int) -> SealContext:
+    """What the sealing of one share of a report is bound to."""
     return SealContext(
         chain_id=where.chain_id,
         contract=bytes(where.contract),

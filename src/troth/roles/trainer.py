@@ -22,7 +22,7 @@ from troth.roles.following import Examine, current_model, publications
 from troth.roles.preconditions import require_reserved, within_promise
 from troth.roles.reporting import NO_REPORT, KeptReport, Report, round_keys, seal_report
 from troth.roles.voting import has_spoken, vote
-from troth.round.faults import examine, wrong_tags
+from troth.round.faults import Tagged, examine, wrong_tags
 from troth.round.mail import Inbox, Outbox, Wanted
 from troth.round.publication import decode_publication
 from troth.round.published import rho_seed
@@ -88,7 +88,7 @@ class Trainer:
         if view.state is State.OPEN and self._may_report(view, inbox):
             return self._report(state, view, inbox)
         if view.state is State.OPENED and self._may_vote(view, inbox):
-            own = self._own_shares(state, view, inbox)
+            own = None if self.study.replicated else self._own_shares(state, view, inbox)
             ballot = vote(
                 self.study, view, inbox, self.account, own=lambda: own, examine_round=self._examine
             )
@@ -141,7 +141,7 @@ class Trainer:
 
     def _make(self, view: RoundView, inbox: Inbox) -> tuple[Sharing, Report] | None:
         """A fresh report, or None while the model or a member's key cannot be fetched."""
-        keys = round_keys(self.study, view, inbox)
+        keys = round_keys(self.study, view, inbox, self.study.terms.windows.report)
         model = current_model(self.study, inbox, self.account)
         if keys is None or model is None:
             return None
@@ -200,6 +200,7 @@ class Trainer:
         said = view.tags_right.get(self.account) or self.account in view.accusations
         return (
             view.state is State.FINAL
+            and not self.study.replicated
             and accepted
             and not said
             and (self.account not in view.reviews)
@@ -212,7 +213,9 @@ class Trainer:
         blobs = publications(self.study, view, inbox)
         if None in blobs:
             return None
-        found = [decode_publication(self.study, view.accepted, blob or b"") for blob in blobs]
+        found = tuple(decode_publication(self.study, view.accepted, blob or b"") for blob in blobs)
         seed = rho_seed(self.study, view, round_verify_key(self.study, view))
         place, extended = own
-        return not wrong_tags(self.study, self.study.challenge(seed), found, place, extended)
+        return not wrong_tags(
+            self.study, Tagged(self.study.challenge(seed), found), place, extended
+        )

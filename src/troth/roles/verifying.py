@@ -4,7 +4,7 @@ Everything here is recomputed from the ledger, the store and the member's keys, 
 has to be kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from troth.errors import BlobMissing, DecodeError, ReportRejected
@@ -13,6 +13,7 @@ from troth.privacy.secagg.field import Elements
 from troth.privacy.secagg.messages import VerifierState
 from troth.privacy.secagg.outputs import OutputShare
 from troth.roles.reporting import open_share, opens
+from troth.round.holders import agreed
 from troth.round.mail import Inbox, Wanted
 from troth.round.messages import (
     VERIFIER_FILE_FORMAT,
@@ -69,26 +70,49 @@ def envelope_digests(study: Study, view: RoundView, inbox: Inbox) -> list[tuple[
     return digests
 
 
+Slot = tuple[int, int]
+"""Place of a report and number of one of its shares."""
+
+
 def open_shares(
     study: Study,
     envelopes: Mapping[int, Envelope],
     member: Address,
     keys: HpkeKeyPair,
     inbox: Inbox,
-) -> dict[int, bytes]:
-    """The member's extended shares that open to what their envelopes commit to, by place."""
+) -> dict[Slot, bytes]:
+    """The member's extended shares that open to what their envelopes commit to."""
+    sealed = sealed_shares(study, envelopes, member, inbox)
+    opened = {}
+    for (place, share), blob in sealed.items():
+        body = open_share(envelopes[place], share, member, keys, blob)
+        if body is not None:
+            opened[place, share] = body
+    return opened
+
+
+def sealed_shares(
+    study: Study, envelopes: Mapping[int, Envelope], member: Address, inbox: Inbox
+) -> dict[Slot, bytes | None]:
+    """The sealed shares that a member is a holder of; None where nobody serves one."""
     index = study.committee.index(member)
     listed = {
-        place: envelope.shares[study.share_of(place, index)]
+        (place, share): envelope.shares[share]
         for place, envelope in envelopes.items()
+        for share in study.shares_of(place, index)
     }
     blobs = inbox.take(Wanted(share.digest, share.size, keep=True) for share in listed.values())
-    opened = {}
-    for place, sealed in zip(listed, blobs, strict=True):
-        body = open_share(study, envelopes[place], place, member, keys, sealed)
-        if body is not None:
-            opened[place] = body
-    return opened
+    return dict(zip(listed, blobs, strict=True))
+
+
+def whole(study: Study, member: int, opened: Collection[Slot]) -> int:
+    """Bitmap of the places of which a member has opened every share that it holds."""
+    places = {place for place, _ in opened}
+    return sum(
+        1 << place
+        for place in places
+        if all((place, share) in opened for share in study.shares_of(place, member))
+    )
 
 
 def answered_shares(
@@ -97,8 +121,8 @@ def answered_shares(
     envelopes: Mapping[int, Envelope],
     member: Address,
     inbox: Inbox,
-) -> dict[int, bytes]:
-    """A member's extended shares of noise that their owners opened to everybody, by place.
+) -> dict[Slot, bytes]:
+    """A member's extended shares of noise that their owners opened to everybody (mode A).
 
     One that is not what its envelope commits to is no answer.
     """
@@ -114,7 +138,7 @@ def answered_shares(
         for (place, holder), body in opened.items():
             number = study.share_of(place, index)
             if holder == index and place in envelopes and opens(envelopes[place], number, body):
-                answered[place] = body
+                answered[place, number] = body
     return answered
 
 
@@ -123,17 +147,17 @@ class Verified:
     """A member's verifier file, and what it keeps of each share until the sum."""
 
     file: VerifierFile
-    states: Mapping[int, VerifierState]
-    """By place, where there is a verifier share."""
+    states: Mapping[Slot, VerifierState]
+    """Where there is a verifier share."""
     masks: Mapping[int, Elements]
-    """By place, likewise."""
+    """By place, likewise; empty vectors where sums are not tagged."""
 
 
 def verify_shares(
     study: Study,
     view: RoundView,
     envelopes: Mapping[int, Envelope],
-    bodies: Mapping[int, bytes],
+    bodies: Mapping[Slot, bytes],
     member: Address,
     verify_key: bytes,
 ) -> Verified:
@@ -143,26 +167,26 @@ def verify_shares(
         study: the study.
         view: the round, keyed.
         envelopes: by place.
-        bodies: the member's extended shares, by place.
+        bodies: the member's extended shares.
         member: whose file it is.
         verify_key: the round's.
 
     Raises:
         BlobMissing: something that this member had opened is not to be had any more.
     """
-    for place in bits(view.delivered):
-        if place not in bodies:
-            raise BlobMissing(f"of the report at place {place}, which was delivered,")
     index = study.committee.index(member)
+    slots = study.slots(view.delivered, index)
+    for slot in slots:
+        if slot not in bodies:
+            raise BlobMissing(f"of the report at place {slot[0]}, which was delivered,")
     every = nonces(study, study.where(view.number), view.heads_digest)
     entries, states, masks = [], {}, {}
-    for place in bits(view.delivered):
-        pine, share = study.pine(place), study.share_of(place, index)
-        reason, encoded = "", b""
+    for place, share in slots:
+        pine, reason, encoded = study.pine(place), "", b""
         try:
-            input_share, mask = split_extended(study, place, share, bodies[place])
+            input_share, mask = split_extended(study, place, share, bodies[place, share])
             public_share = pine.decode_public_share(envelopes[place].public_share)
-            states[place], verifier_share = pine.verify_init(
+            states[place, share], verifier_share = pine.verify_init(
                 verify_key, share, every[place], public_share, input_share
             )
             encoded, masks[place] = verifier_share.encode(), mask
@@ -170,51 +194,53 @@ def verify_shares(
             reason = "share"
         except ReportRejected:
             reason = "query"
-        entries.append(VerifierEntry(place, reason, encoded))
+        entries.append(VerifierEntry(place, share, reason, encoded))
     return Verified(VerifierFile(VERIFIER_FILE_FORMAT, member, tuple(entries)), states, masks)
 
 
 def read_files(
-    study: Study, view: RoundView, own: VerifierFile | None, inbox: Inbox
+    study: Study,
+    view: RoundView,
+    members: Sequence[Address],
+    own: VerifierFile | None,
+    inbox: Inbox,
 ) -> list[VerifierFile | None]:
-    """Every member's verifier file, in committee order; None where it cannot be had.
+    """The verifier files of these members, in their order; None where one cannot be had.
 
     A member's own is the one it computed: it asks nobody for that. A site has none.
     """
-    places = tuple(bits(view.delivered))
     limit = study.verifier_file_limit
     files: dict[bytes, VerifierFile | None] = {own.member: own} if own else {}
-    others = [member for member in study.committee if member not in files]
+    others = [member for member in members if member not in files]
     wanted = (Wanted(view.files[member], limit, keep=True) for member in others)
     for member, data in zip(others, inbox.take(wanted), strict=True):
+        slots = study.slots(view.delivered, study.committee.index(member))
         try:
-            files[member] = decode_verifier_file(data or b"", member, places)
+            files[member] = decode_verifier_file(data or b"", member, slots)
         except DecodeError:
             files[member] = None
-    return [files[member] for member in study.committee]
+    return [files[member] for member in members]
 
 
 def output_shares(
     study: Study,
     accepted: int,
-    files: list[VerifierFile],
-    states: Mapping[int, VerifierState],
-) -> dict[int, OutputShare]:
-    """The member's output share of every accepted place, released by the verifiers' message.
+    files: Sequence[VerifierFile],
+    states: Mapping[Slot, VerifierState],
+) -> dict[Slot, OutputShare]:
+    """The member's output shares of every accepted place, released by the verifiers' message.
 
     Raises:
         ReportRejected: an accepted place does not verify; nothing may be summed then.
+        DecodeError: likewise.
     """
     outputs = {}
     for place in bits(accepted):
         pine = study.pine(place)
-        by_share = {}
-        for member, file in enumerate(files):
-            (entry,) = (entry for entry in file.entries if entry.place == place)
-            by_share[study.share_of(place, member)] = pine.decode_verifier_share(
-                entry.verifier_share
-            )
-        ordered = [by_share[share] for share in range(len(files))]
+        words = agreed(study, place, files).words
+        ordered = [pine.decode_verifier_share(word[1] if word else b"") for word in words]
         message = pine.verifier_shares_to_message(ordered)
-        outputs[place] = pine.verify_next(states[place], message)
+        for slot in ((place, share) for share in range(len(words))):
+            if slot in states:
+                outputs[slot] = pine.verify_next(states[slot], message)
     return outputs

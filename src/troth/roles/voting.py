@@ -14,9 +14,10 @@ from troth.ledger.address import Address
 from troth.ledger.bindings import rounds
 from troth.ledger.interface import Call
 from troth.roles.following import Examine, current_model, follow, followed_model
-from troth.round.faults import ProvenFault, wrong_tags
+from troth.round.faults import wrong_tags
 from troth.round.mail import Inbox
 from troth.round.messages import OPENED_SHARES_FORMAT, OpenedShare, OpenedShares
+from troth.round.openings import ProvenFault
 from troth.round.study import Study
 from troth.round.transitions import Fault
 from troth.round.view import RoundView
@@ -56,7 +57,8 @@ def vote(
         account: the voter.
         own: gives the place of its own report (of a member: of the noise that stays unopened) and
             the report's extended shares by share number; None for a site that has lost them.
-            Asked for once, after everything else that is needed has been read.
+            Asked for once, after everything else that is needed has been read; and not where sums
+            are compared (B3, B4), since nothing is left there that an owner alone could tell.
         examine_round: the public checks.
     """
     model = current_model(study, inbox, account)
@@ -66,11 +68,11 @@ def vote(
         return _accuse(study, view, fault.fault, fault.party, account)
     if followed is None or account in view.attestations:
         return Ballot()
-    report = own()
-    if report is not None:
+    tagged = followed.examined.tagged
+    report = None if tagged is None else own()
+    if tagged is not None and report is not None:
         place, extended = report
-        examined = followed.examined
-        wrong = wrong_tags(study, examined.rho, examined.publications, place, extended)
+        wrong = wrong_tags(study, tagged, place, extended)
         # Nobody accuses itself: the share that it holds of its own noise must not be shown.
         others = [member for member in wrong if study.committee[member] != account]
         if others:
@@ -79,7 +81,8 @@ def vote(
     if following is None:
         return Ballot()
     encoded = following.encode()
-    post = rounds.attest(study.study_id, view.number, digest(encoded), report is not None)
+    checked = tagged is None or report is not None
+    post = rounds.attest(study.study_id, view.number, digest(encoded), checked)
     return Ballot((encoded,), (post,))
 
 

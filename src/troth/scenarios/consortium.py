@@ -20,8 +20,8 @@ from troth.ledger.deploy import Deployment, Member, deploy_all
 from troth.ledger.interface import Call
 from troth.ledger.records import LoggedEvent, Receipt
 from troth.roles import steward
-from troth.roles.aggregator import Aggregator
 from troth.roles.following import Examine
+from troth.roles.replicated import aggregator_for
 from troth.round.agreement import on_chain_terms
 from troth.round.driver import Driver, Party, run
 from troth.round.evaluation import Evaluated, evaluated_study
@@ -136,7 +136,7 @@ class Consortium:
         return [
             self.party(
                 study,
-                Aggregator(
+                aggregator_for(study)(
                     study,
                     organisation.account.address,
                     self.random_bytes,
@@ -171,6 +171,7 @@ class Consortium:
 
     def finish(self, view: StudyView, parties: Sequence[Party[Any]]) -> None:
         """After the last round of a study: every party erases what that round left with it."""
+        view.rounds.clear()  # the driver folds every event, and none may be folded twice
         driver = Driver(self.ledger, self.store, view, parties)
         driver.refresh()
         for party in parties:

@@ -85,7 +85,7 @@ def draft_terms(draft: Draft, design: StudyDesign, chain_id: int) -> Terms:
         name=draft.name,
         purpose=draft.purpose,
         chain_id=chain_id,
-        mode="A",
+        mode=design.mode,
         committee=tuple(str(item.account.address) for item in draft.aggregators),
         sites=tuple(
             SiteTerms(

@@ -22,9 +22,9 @@ from troth.round.study import Study
 from troth.scenarios import result
 from troth.scenarios.consortium import Dataset, RandomBytes
 from troth.scenarios.drafting import Draft, draft_terms, evaluated_model
+from troth.scenarios.hospital_committee import CommitteeParameters
 from troth.scenarios.hospital_records import HELD_OUT_PARTS, HospitalData, Records, SplitParameters
 from troth.scenarios.hospital_study import (
-    COMMITTEE,
     DELTA,
     EPSILON,
     FINALITY,
@@ -47,22 +47,21 @@ PURPOSE = (
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationParameters:
+class EvaluationParameters(CommitteeParameters):
     """What the hospitals agree on for the evaluation."""
 
     record_bound: int = -(-(SplitParameters().most + 2 * (HELD_OUT_PARTS // 2)) // HELD_OUT_PARTS)
     """Most records that one hospital keeps from training; each label's fifth may be rounded up."""
     noise_variance: int = 5
-    """σ_h² of each aggregator's discrete Gaussian, per count: the least whole one for ε = 2."""
-    honest: int = 1
-    """h: the guarantee counts on one aggregator's noise being unknown."""
+    """σ_h², per count: the least whole one for ε = 2 where one aggregator's noise is counted on."""
 
 
 def evaluation_design(parameters: EvaluationParameters, sites: int) -> StudyDesign:
     """The numbers of the evaluation that must fit each other."""
     return StudyDesign(
         variant=VARIANT,
-        members=COMMITTEE,
+        mode=parameters.mode,
+        members=parameters.noise_vectors,
         dimension=CELLS,
         record_bounds=(parameters.record_bound,) * sites,
         weights=(1,) * sites,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from troth.errors import ParameterError
 from troth.learning.logistic import update_dimension, with_intercept
+from troth.scenarios.hospital_committee import CommitteeParameters
 
 PUBLIC_RECORDS = 114
 PRIVATE_RECORDS = 455
@@ -29,7 +30,7 @@ DIMENSION = update_dimension(FEATURES)
 
 
 @dataclass(frozen=True, slots=True)
-class StudyParameters:
+class StudyParameters(CommitteeParameters):
     """What the hospitals agree on for learning and privacy; the terms carry these numbers."""
 
     rounds: int = 20
@@ -39,11 +40,7 @@ class StudyParameters:
     scale_bits: int = 7
     """f: integers are gradients times 2^f."""
     noise_variance: int = 1_517_824
-    """σ_h² = 1232² of each aggregator's discrete Gaussian, per coordinate."""
-    noise_vectors: int = 2
-    """How many such vectors the sum carries: one per aggregator."""
-    honest: int = 1
-    """h: the guarantee counts on one aggregator's noise being unknown."""
+    """σ_h² = 1232² where the guarantee counts on one aggregator's noise."""
     learning_rate: float = 1.0
     momentum: float = 0.5
     normaliser: int = PRIVATE_RECORDS - PRIVATE_RECORDS // HELD_OUT_PARTS

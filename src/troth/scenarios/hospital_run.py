@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from troth.errors import LedgerError, RoundError
+from troth.ledger.address import Address
 from troth.ledger.bindings import rounds
 from troth.ledger.client import DevelopmentLedger
 from troth.ledger.records import LoggedEvent
@@ -20,7 +21,14 @@ from troth.round.transitions import State, table
 from troth.round.view import StudyView
 from troth.scenarios import result
 from troth.scenarios.consortium import Consortium
-from troth.scenarios.hospital_drill import drill_roles, drill_terms, told
+from troth.scenarios.hospital_committee import OUTVOTING
+from troth.scenarios.hospital_drill import (
+    CHEAT_ROUND,
+    drill_sites,
+    drill_terms,
+    drilled_committee,
+    told,
+)
 from troth.scenarios.hospital_evaluation import (
     EvaluationParameters,
     evaluation_terms,
@@ -54,13 +62,15 @@ class Options:
     """Drives split, learning and rounding; never keys, nonces or noise."""
     rounds: int
     """T."""
+    mode: str
+    """How input shares are held: A, B3 or B4."""
     ledger: str
     """Name of the engine."""
 
 
 def study_parameters(options: Options) -> StudyParameters:
-    """What the hospitals agree on, with the number of rounds that was asked for."""
-    return replace(StudyParameters(), rounds=options.rounds)
+    """What the hospitals agree on, with the mode and number of rounds that were asked for."""
+    return replace(StudyParameters(), rounds=options.rounds).seated(options.mode)
 
 
 def greedy_parameters(parameters: StudyParameters) -> StudyParameters:
@@ -97,25 +107,32 @@ def train(
 
     Agreement, all rounds, the evaluation of the model, the refused second study.
     """
-    parameters, evaluation = study_parameters(options), EvaluationParameters()
+    parameters, evaluation = study_parameters(options), EvaluationParameters().seated(options.mode)
+    outvoting = options.mode in OUTVOTING
+    drill = None
     bounds = (parameters.record_bound, evaluation.record_bound)
     store = LocalBlobs(work / "store")
     with watch.part("agreement"):
-        progress.stage("Seven organisations agree on a study, by vote, on the ledger")
+        organisations = len(players.organisations)
+        progress.stage(f"{organisations} organisations agree on a study, by vote, on the ledger")
         folder = work / "parties"
         consortium, registered = establish(players, ledger, store, folder, data, bounds, os.urandom)
         study = _agree(consortium, players, registered, data, parameters, "hospitals", PURPOSE)
         progress.note("done", f"study {study.study_id.hex()[:16]} is active: everybody approved")
-    with watch.part("drill"):
-        progress.stage("A drill on made-up records: one aggregator is told to change its sum")
-        drill = _drill(consortium, players, registered, data, parameters, progress)
+    if not outvoting:
+        with watch.part("drill"):
+            progress.stage("A drill on made-up records: one aggregator is told to change its sum")
+            drill = _drill(consortium, players, registered, data, parameters, progress)
     with watch.part("rounds"):
-        progress.stage("They train: nobody sees an update, every norm is proven")
+        told_to = f"; in round {CHEAT_ROUND} one aggregator is told to change its sum"
+        progress.stage(
+            f"They train: nobody sees an update, every norm is proven{told_to if outvoting else ''}"
+        )
         parties = [
             consortium.party(study, role)
             for role in trainers(study, data, options.seed, os.urandom, consortium.examine_round)
         ]
-        parties += consortium.aggregators(study)
+        parties += _committee(consortium, study, drilled=outvoting)
         view = _run(consortium, study, parties, _Teller(study, players, progress))
     with watch.part("evaluation"):
         progress.stage(
@@ -140,6 +157,7 @@ def train(
         )
         refusal = _overspend(consortium, second)
         progress.note("refused", f"the contract refuses to open its round: {refusal.reason}")
+    drill = drill or told(study, players, view.rounds[CHEAT_ROUND])
     return Played(players, consortium, study, view, counted, (refusal,), drill)
 
 
@@ -166,28 +184,44 @@ def _drill(
     parameters: StudyParameters,
     progress: Progress,
 ) -> result.Drill:
-    """One round that must not become final.
-
-    Raises:
-        RoundError: it did.
-    """
+    """One round that must not become final."""
     terms = drill_terms(players, registered.made_up, consortium.ledger.chain_id, data, parameters)
     study = consortium.agree(terms)
-    parties = [
-        consortium.party(study, role)
-        for role in drill_roles(study, os.urandom, consortium.examine_round)
-    ]
-    view = consortium.drive(study, parties, lambda view: bool(view.aborts or view.finals))
+    sites = drill_sites(study, os.urandom, consortium.examine_round)
+    parties: list[Party[Any]] = [consortium.party(study, role) for role in sites]
+    parties += _committee(consortium, study, drilled=True)
+    named: list[Address] = []
+
+    def observe(logged: LoggedEvent) -> None:
+        if isinstance(logged.event, rounds.RoundAborted):
+            named.append(logged.event.other)
+
+    view = consortium.drive(study, parties, lambda view: bool(view.aborts or view.finals), observe)
     consortium.finish(view, parties)
-    if view.finals:
-        raise RoundError("the drill's round became final although an aggregator changed its sum")
-    drill = told(study, players, view.aborts[0])
-    progress.note(
-        "named",
-        f"{drill.accusers} of {drill.voters} parties find it and say who it was; the ledger names "
-        f"{drill.named or 'nobody'}, and no model comes out",
-    )
+    drill = told(study, players, view.rounds[CHEAT_ROUND], *named)
+    progress.note("named", _named(drill))
     return drill
+
+
+def _named(drill: result.Drill) -> str:
+    """Whom the ledger names when a drill's round has ended, in one line."""
+    if drill.other:
+        return (
+            f"{drill.named} and {drill.other} have different sums of the same share; one of them "
+            "lies, nothing is published, and no model comes out"
+        )
+    return (
+        f"{drill.accusers} of {drill.voters} parties find it and say who it was; the ledger names "
+        f"{drill.named or 'nobody'}, and no model comes out"
+    )
+
+
+def _committee(consortium: Consortium, study: Study, *, drilled: bool) -> list[Party[Any]]:
+    """The aggregators of a study; one of them cheats where it is drilled."""
+    if not drilled:
+        return consortium.aggregators(study)
+    members = drilled_committee(study, os.urandom, consortium.examine_round)
+    return [consortium.party(study, role) for role in members]
 
 
 def _agree(
@@ -224,6 +258,13 @@ class _Teller:
             return
         if isinstance(event, rounds.Finalised):
             self.progress.count(event.round, self.study.terms.rounds)
+        elif isinstance(event, rounds.Dropped):
+            labels = {item.account.address: item.label for item in self.players.organisations}
+            self.progress.note(
+                "named",
+                f"round {event.round} goes on without {labels[event.member]} "
+                f"({table().reasons[event.reason]})",
+            )
         elif isinstance(event, rounds.VerdictPosted) and event.member == self.study.committee[0]:
             for rejection in rejections(self.study, self.players, event.round, event.codes):
                 self.progress.note(

@@ -1,6 +1,6 @@
 """The hospitals' study: who takes part, what they hold, the terms they agree on, how they train.
 
-Four hospitals and a fifth site that lies once hold data; two organisations aggregate.
+Four hospitals and a fifth site that lies once hold data; two to four other organisations aggregate.
 """
 
 from dataclasses import dataclass
@@ -32,6 +32,7 @@ from troth.scenarios.consortium import (
     found,
 )
 from troth.scenarios.drafting import Draft, draft_terms, logistic_model
+from troth.scenarios.hospital_committee import COMMITTEES
 from troth.scenarios.hospital_records import DIMENSION, HospitalData, Records, StudyParameters
 from troth.storage.blobs import BlobStore
 from troth.testing.forgers import shard_over_norm
@@ -41,7 +42,6 @@ VARIANT, PROOFS, NORM_PROOFS = "Pine64HmacSha256Aes128", 2, 2
 LIAR, LIE_ROUND, LIE_FACTOR = 4, 2, 100
 WINDOW = 600
 MAX_ABORTS = 3
-COMMITTEE = 2
 QUORUM = QuorumTerms(min_sites=3, min_weight=3)
 FINALITY = FinalityTerms(corrupt_sites=1, accusations=2, every_site=False)
 SITES = 5
@@ -49,7 +49,7 @@ SITES = 5
 
 @dataclass(frozen=True)
 class Cast:
-    """Who takes part: the five sites (the last one lies), the two aggregators."""
+    """Who takes part: the five sites (the last one lies), the aggregators."""
 
     sites: tuple[Organisation, ...]
     aggregators: tuple[Organisation, ...]
@@ -65,10 +65,11 @@ class Cast:
         return self.sites + self.aggregators
 
 
-def cast(random_bytes: RandomBytes) -> Cast:
-    """New accounts for everybody, from the operating system's randomness."""
+def cast(random_bytes: RandomBytes, mode: str) -> Cast:
+    """New accounts for everybody whom a mode needs, from the operating system's randomness."""
+    members, _ = COMMITTEES[mode]
     sites = [f"hospital {number}" for number in (1, 2, 3, 4)] + ["fifth site"]
-    aggregators = ["aggregator 1", "aggregator 2"]
+    aggregators = [f"aggregator {number}" for number in range(1, members + 1)]
     return Cast(
         tuple(Organisation(label, SITE, Account(random_bytes(32))) for label in sites),
         tuple(Organisation(label, AGGREGATOR, Account(random_bytes(32))) for label in aggregators),
@@ -140,7 +141,8 @@ def hospital_design(parameters: StudyParameters, sites: int) -> StudyDesign:
     """The numbers of the study that must fit each other."""
     return StudyDesign(
         variant=VARIANT,
-        members=COMMITTEE,
+        mode=parameters.mode,
+        members=parameters.noise_vectors,
         dimension=DIMENSION,
         record_bounds=(parameters.record_bound,) * sites,
         weights=(1,) * sites,

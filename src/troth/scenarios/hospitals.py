@@ -32,6 +32,7 @@ from troth.privacy.plan import plan
 from troth.round.messages import MAX_MESSAGE
 from troth.round.study import Study
 from troth.scenarios import hospital_baselines, hospital_evaluation, result
+from troth.scenarios.hospital_committee import COMMITTEES, readers
 from troth.scenarios.hospital_records import HospitalData, Records, load
 from troth.scenarios.hospital_run import Options, Played, study_parameters, train
 from troth.scenarios.hospital_study import DELTA, EPSILON, SITES, Cast, cast, hospital_design
@@ -75,7 +76,7 @@ def _play(options: Options, work: Path, progress: Progress) -> result.DemoResult
             "569 real patient records: 114 public, 455 over four hospitals, a fifth kept for a test"
         )
         data = load(options.seed)
-    players = cast(os.urandom)
+    players = cast(os.urandom, options.mode)
     funded = [organisation.account.address for organisation in players.organisations]
     with engines.open(options.ledger, timestamp=int(time.time()), funded=funded) as ledger:
         played = train(options, work, data, ledger, players, progress, watch)
@@ -103,6 +104,7 @@ def _play(options: Options, work: Path, progress: Progress) -> result.DemoResult
         privacy=_privacy(figures, played.study),
         evaluation=_evaluation(by_study[played.evaluation.study_id], played, model, data.public),
         rounds=result.RoundCounts(figures.rounds_final, len(figures.aborts)),
+        departures=_departures(figures, players),
         reports=_reports(figures, players),
         refusals=played.refusals,
         drill=played.drill,
@@ -123,6 +125,8 @@ def _check(options: Options) -> None:
     Raises:
         InputError: which option, and what it may be.
     """
+    if options.mode not in COMMITTEES:
+        raise InputError(f"--mode is {options.mode}; it is one of {', '.join(COMMITTEES)}")
     if options.rounds < 1:
         raise InputError(f"--rounds is {options.rounds}; a study has at least 1 round")
     if options.seed < 0:
@@ -272,7 +276,8 @@ def _evaluation(
 def _privacy(figures: StudyFigures, study: Study) -> result.Privacy:
     """What the audit found settled on the lineage that paid most, and what that guarantees."""
     terms = study.terms
-    members, honest = len(terms.committee), terms.privacy.honest
+    members = len(terms.committee)
+    together = readers(terms.mode, members)
     return result.Privacy(
         delta=figures.delta,
         epsilon_guaranteed=figures.epsilon_spent,
@@ -282,8 +287,8 @@ def _privacy(figures: StudyFigures, study: Study) -> result.Privacy:
         assumption=(
             (
                 f"the {members} aggregators do not all pool what they know"
-                if honest == 1
-                else f"no {members - honest + 1} of the {members} aggregators pool what they know"
+                if together == members
+                else f"no {together} of the {members} aggregators pool what they know"
             )
             + ", and no patient is in two of the datasets"
         ),
@@ -305,6 +310,14 @@ def _reports(figures: StudyFigures, players: Cast) -> result.Reports:
             result.Rejection(labels[rejected.site], rejected.round, rejected.reason)
             for rejected in figures.reports_rejected
         ),
+    )
+
+
+def _departures(figures: StudyFigures, players: Cast) -> tuple[result.Departure, ...]:
+    labels = {str(member.account.address): member.label for member in players.aggregators}
+    return tuple(
+        result.Departure(gone.round, labels[gone.member], gone.state, gone.reason, gone.shown)
+        for gone in figures.departures
     )
 
 

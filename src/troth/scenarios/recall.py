@@ -19,6 +19,7 @@ class Recall:
 
         Raises:
             ProvenFault: as `examine`.
+            DecodeError: as `examine`.
         """
         if self._last is None or self._last[0] != published:
             self._last = (published, examine(published))

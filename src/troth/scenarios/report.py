@@ -17,6 +17,7 @@ from troth.audit.claims import ATTESTED, NOT_COVERED, PROVED, Claim
 from troth.errors import InputError
 from troth.learning.confusion import NORMAL_95
 from troth.privacy.dp.price import NANO
+from troth.scenarios.hospital_committee import OUTVOTING, readers
 from troth.scenarios.hospital_records import (
     HELD_OUT_PARTS,
     HOSPITALS,
@@ -25,7 +26,15 @@ from troth.scenarios.hospital_records import (
 )
 from troth.scenarios.hospital_run import PURPOSE
 from troth.scenarios.hospital_study import LIE_FACTOR
-from troth.scenarios.result import Accuracy, DemoResult, Evaluation, Privacy, Rate, Refusal
+from troth.scenarios.result import (
+    Accuracy,
+    DemoResult,
+    Drill,
+    Evaluation,
+    Privacy,
+    Rate,
+    Refusal,
+)
 
 TEMPLATE = "report.html.j2"
 
@@ -43,8 +52,14 @@ REASONS = {
 """Why a report is not accepted, for a person; by the words of the transition table."""
 
 
-MEASURED = Accuracy(pooled=0.9816, local=(0.9377,), federated=0.9754, troth=0.9730)
-"""Means over ten seeds; Troth's over ten noise draws each; alone: each seed's best hospital."""
+MEASURED = {
+    mode: Accuracy(pooled=0.9816, local=(0.9377,), federated=0.9754, troth=troth)
+    for mode, troth in (("A", 0.9730), ("B3", 0.9731), ("B4", 0.9724))
+}
+"""Means over ten seeds; Troth's over ten noise draws each; alone: each seed's best hospital.
+
+The modes differ in how much noise the sum carries: two whole parts, three halves, four halves.
+"""
 MEASURED_WITH = (
     "ten seeds, ten noise draws each, measured with benchmarks/hospitals/accuracy.py on CPython "
     "3.11"
@@ -105,7 +120,7 @@ def render(result: DemoResult, claims: Sequence[Claim]) -> str:
         public_records=PUBLIC_RECORDS,
         accuracy_bars=list(_accuracy_bars(result.accuracy)),
         best_alone=max(result.accuracy.local),
-        measured=MEASURED,
+        measured=MEASURED[result.study.mode],
         measured_with=MEASURED_WITH,
         its_own_trust_file=ITS_OWN_TRUST_FILE,
         wrong=_wrong,
@@ -119,7 +134,10 @@ def render(result: DemoResult, claims: Sequence[Claim]) -> str:
         one_in=round(1 / result.privacy.delta),
         staged=list(_staged(result)),
         rejections=[(item, _reason(item.reason)) for item in result.reports.rejected],
-        drill=result.drill,
+        drilled=drilled(result.drill),
+        replicated=result.study.mode != "A",
+        outvoting=result.study.mode in OUTVOTING,
+        readers=readers(result.study.mode, result.study.aggregators),
         escape=f"1 chance in {result.study.noise_candidates}",
         refusals=[(item, item.asked / NANO, item.left / NANO) for item in result.refusals],
         proved=by_status[PROVED],
@@ -137,11 +155,38 @@ def _rates(evaluation: Evaluation, accuracy: Accuracy) -> Iterator[RateLine]:
     yield RateLine("Benign ones cleared", evaluation.specificity, public.specificity)
 
 
+def drilled(drill: Drill) -> tuple[str, str]:
+    """What came of the drill: a word for it, and the sentences that a director reads."""
+    changed = f"{drill.cheat} changed one number of its share of the sum"
+    if drill.final:
+        return "Outvoted", (
+            f"In round {drill.round} of the training itself, {changed}. {drill.accusers} "
+            "others hold the same share and agreed on another sum, so the ledger names "
+            f"{drill.named}, the round went on without it, and the model is the right one."
+        )
+    made_up = f"In a drill on made-up records, {changed}."
+    if drill.other:
+        return "Stopped", (
+            f"{made_up} Another aggregator holds the same share and came to another sum. The "
+            f"round ended ({drill.reason}) before anything was published, and the ledger names "
+            f"the two, {drill.named} and {drill.other}: one of them lied, nobody can tell which."
+        )
+    if drill.named:
+        return "Named", (
+            f"{made_up} {drill.accusers} of {drill.voters} parties found that by themselves. The "
+            f"round ended without a model ({drill.reason}), and the ledger names {drill.named}."
+        )
+    return "Stopped", (
+        f"{made_up} The round ended without a model ({drill.reason}); the ledger names nobody."
+    )
+
+
 def _staged(result: DemoResult) -> Iterator[str]:
     """What was done on purpose, of that which happened in this run."""
     if result.refusals:
         yield "the second study was made to ask too much"
-    yield "an aggregator was told to change a sum, on made-up records"
+    where = f"in round {result.drill.round}" if result.drill.final else "on made-up records"
+    yield f"an aggregator was told to change a sum, {where}"
     if result.reports.rejected:
         yield f"a site was made to send an update {LIE_FACTOR} times too long"
     yield "we changed the byte ourselves"

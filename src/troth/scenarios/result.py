@@ -109,6 +109,20 @@ class RoundCounts:
 
 
 @dataclass(frozen=True)
+class Departure:
+    """An aggregator that a final round went on without."""
+
+    round: int
+    member: str
+    state: str
+    """In which the round was."""
+    reason: str
+    """As the contract calls it, for example ``Disagree``."""
+    shown: str
+    """What the audit recomputed of it; empty where the ledger says all there is to say."""
+
+
+@dataclass(frozen=True)
 class Rejection:
     """A report that was not accepted."""
 
@@ -141,15 +155,21 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Drill:
-    """A round on made-up records in which an aggregator was told to cheat."""
+    """A round in which an aggregator was told to change its sum."""
 
     study: str
+    """On made-up records; where the round goes on, the study itself."""
+    round: int
+    final: bool
+    """Whether the round went on without the cheat."""
     reason: str
-    """Why the round ended, as the ledger says."""
+    """Why it did, or why the round ended, as the ledger says."""
     cheat: str
     """Who was told to."""
     named: str
     """Whom the ledger names; empty when nobody."""
+    other: str
+    """The second where it names two, of whom one lies; empty otherwise."""
     accusers: int
     """Parties that found the cheat themselves and said so."""
     voters: int
@@ -199,6 +219,8 @@ class DemoResult:
     privacy: Privacy
     evaluation: Evaluation
     rounds: RoundCounts
+    departures: tuple[Departure, ...]
+    """Aggregators that rounds of the study went on without."""
     reports: Reports
     refusals: tuple[Refusal, ...]
     drill: Drill

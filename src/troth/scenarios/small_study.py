@@ -59,6 +59,7 @@ class Shape:
     """What a toy study looks like."""
 
     weights: tuple[int, ...] = (1, 1, 1)
+    mode: str = "A"
     members: int = 2
     honest: int = 1
     rounds: int = 2
@@ -74,6 +75,7 @@ class Shape:
         """The numbers that must fit each other."""
         return StudyDesign(
             variant="Pine64HmacSha256Aes128",
+            mode=self.mode,
             members=self.members,
             dimension=DIMENSION,
             record_bounds=(RECORD_BOUND,) * len(self.weights),
@@ -136,7 +138,7 @@ def small_terms(
         aggregators=aggregators,
         quorum=QuorumTerms(min_sites=shape.min_sites, min_weight=1),
         finality=FinalityTerms(
-            corrupt_sites=shape.min_sites - 1,
+            corrupt_sites=shape.min_sites - (2 if shape.mode == "B4" else 1),
             accusations=shape.accusations,
             every_site=shape.every_site,
         ),

@@ -1,6 +1,7 @@
 """Seal a share to its holders: one ciphertext under a fresh key, that key wrapped to each holder.
 
-A reporter runs `seal`, a holder runs `open_sealed`. Storage sees ciphertext only. The format, with
+A reporter runs `seal`, a holder runs `open_sealed`; a holder that cannot gets the key from another
+one, who runs `rewrap`, and runs `open_rewrapped`. Storage sees ciphertext only. The format, with
 nothing after it (integers big-endian):
 
 ======================  ==================  ====================================================
@@ -31,7 +32,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from troth.domain.hashing import labelled
+from troth.domain.hashing import digest, labelled
 from troth.errors import EncodingError, SealError
 from troth.storage.context import ADDRESS_SIZE, SealContext
 from troth.storage.keys import WRAP_OVERHEAD, HpkeKeyPair, HpkePublicKey
@@ -155,6 +156,59 @@ def seal(
     return SealedBlob(wraps, nonce, AESGCM(content_key).encrypt(nonce, plaintext, bound)).encode()
 
 
+def rewrap(
+    blob: bytes, context: SealContext, address: bytes, keys: HpkeKeyPair, recipient: Recipient
+) -> bytes:
+    """Wrap the content key of a sealed share again; run by a holder for another one.
+
+    For a holder to whom the reporter sealed the share wrongly.
+
+    Args:
+        blob: the sealed blob.
+        context: where the share belongs.
+        address: whose copy of the key is used.
+        keys: that holder's key pair of this round.
+        recipient: the holder that lacks the key.
+
+    Returns:
+        The wrapped key, `WRAP_SIZE` bytes, for `open_rewrapped`.
+
+    Raises:
+        SealError: as `open_sealed`; what one cannot open oneself one cannot pass on.
+    """
+    sealed = SealedBlob.decode(blob)
+    content_key = _content_key(sealed, context, address, keys)
+    _decrypt(sealed, context, content_key)
+    info = _rewrap_info(blob, context, recipient.address, recipient.public_key)
+    return recipient.public_key.wrap(content_key, info)
+
+
+def open_rewrapped(
+    blob: bytes, context: SealContext, wrapped: bytes, address: bytes, keys: HpkeKeyPair
+) -> bytes:
+    """Open a sealed share with a key that another holder wrapped.
+
+    Args:
+        blob: the sealed blob, fetched by its digest.
+        context: where the share belongs.
+        wrapped: what `rewrap` gave.
+        address: the holder's own address.
+        keys: the holder's key pair of this round.
+
+    Returns:
+        The share. It still has to be compared with the report's commitment to it.
+
+    Raises:
+        SealError: as `open_sealed`.
+    """
+    sealed = SealedBlob.decode(blob)
+    try:
+        content_key = keys.unwrap(wrapped, _rewrap_info(blob, context, address, keys.public))
+    except SealError:
+        raise _unopened() from None
+    return _decrypt(sealed, context, content_key)
+
+
 def open_sealed(blob: bytes, context: SealContext, address: bytes, keys: HpkeKeyPair) -> bytes:
     """Open a sealed share; run by one of its holders.
 
@@ -172,19 +226,43 @@ def open_sealed(blob: bytes, context: SealContext, address: bytes, keys: HpkeKey
             one message for every other reason, so that a reply tells an attacker nothing.
     """
     sealed = SealedBlob.decode(blob)
+    return _decrypt(sealed, context, _content_key(sealed, context, address, keys))
+
+
+def _content_key(
+    sealed: SealedBlob, context: SealContext, address: bytes, keys: HpkeKeyPair
+) -> bytes:
     wrapped = dict(sealed.wraps).get(address)
     if wrapped is None:
         raise SealError(f"sealed blob: not sealed to holder 0x{address.hex()}")
+    try:
+        return keys.unwrap(wrapped, _wrap_info(context, address, keys.public))
+    except SealError:
+        raise _unopened() from None
+
+
+def _decrypt(sealed: SealedBlob, context: SealContext, content_key: bytes) -> bytes:
     bound = _associated_data(context, sealed.header())
     try:
-        content_key = keys.unwrap(wrapped, _wrap_info(context, address, keys.public))
         return AESGCM(content_key).decrypt(sealed.nonce, sealed.ciphertext, bound)
-    except (SealError, InvalidTag):
-        raise SealError("sealed blob: does not open for this holder in this context") from None
+    except (InvalidTag, ValueError):  # a rewrapped key may be of any length
+        raise _unopened() from None
+
+
+def _unopened() -> SealError:
+    return SealError("sealed blob: does not open for this holder in this context")
 
 
 def _wrap_info(context: SealContext, address: bytes, public_key: HpkePublicKey) -> bytes:
     return labelled("seal-wrap", (context.digest(), address, public_key.digest()))
+
+
+def _rewrap_info(
+    blob: bytes, context: SealContext, address: bytes, public_key: HpkePublicKey
+) -> bytes:
+    """Another label than a reporter's wraps have, and the blob: good for nothing else."""
+    fixed = (context.digest(), digest(blob), address, public_key.digest())
+    return labelled("seal-rewrap", fixed)
 
 
 def _associated_data(context: SealContext, header: bytes) -> bytes:
