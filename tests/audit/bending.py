@@ -49,6 +49,12 @@ def aborted(round_, reason, party=ZERO, other=ZERO):
     return replace(round_, other=other)
 
 
+def stopped_in(round_, state):
+    """Let the round have come no further than into a state."""
+    before = round_.view.left_before
+    round_.view.left_before = {known: gone for known, gone in before.items() if known <= state}
+
+
 def publication(round_, member):
     data = round_.blobs[round_.view.publications[member]]
     return decode_publication(round_.study, round_.view.accepted, data)

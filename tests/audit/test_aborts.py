@@ -3,7 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from tests.audit.bending import aborted, everything, examined, forge, publication, put
+from tests.audit.bending import (
+    aborted,
+    everything,
+    examined,
+    forge,
+    publication,
+    put,
+    stopped_in,
+)
 
 from troth.audit.aborts import told_abort
 from troth.audit.accusations import judge_accusations
@@ -17,9 +25,8 @@ from troth.round.messages import (
     OpenedShare,
     OpenedShares,
 )
-from troth.round.published import everybody
 from troth.round.transcript import PICK_LEVEL
-from troth.round.transitions import Fault
+from troth.round.transitions import Fault, State
 from troth.round.view import Accusation
 
 NOTHING = bytes(32)
@@ -89,7 +96,10 @@ def test_evidence_of_a_bent_tag_names_who_bent_it(second):
     made = candidate(study, second.where, place, view.seeds[first][0], view.heads_digest)
     bent = replace(found, tags=tags)
     accuse(second, first, Fault.TAG, other, evidence(second, place, made.sharing.extended[1]))
-    outcome = replace(examined(second), publications=(publication(second, first), bent))
+    outcome = examined(second)
+    assert outcome.tagged is not None
+    tags_of_both = (publication(second, first), bent)
+    outcome = replace(outcome, tagged=replace(outcome.tagged, publications=tags_of_both))
     accuse(second, study.sites[0], Fault.TAG, other)  # having seen what the member shows
 
     def outcomes_after(outcome):
@@ -176,11 +186,11 @@ def test_publications_are_judged_where_noise_was_withheld(second, level):
 
 
 def test_without_everybodys_word_publications_are_not_asked_for(second):
-    second.view.held[second.study.committee[0]] = 1
+    stopped_in(second, State.PUBLISHED)
     quiet = aborted(second, "Unavailable")
+    assert set(second.view.files.values()) <= quiet.belonging()
     assert not set(second.view.publications.values()) & quiet.belonging()
-    second.view.fetched.clear()
-    assert everybody(second.study) == 3
+    stopped_in(second, State.COMMITTED)
     assert quiet.belonging() == set()
     abort, _ = told_abort(quiet)
     assert (abort.reason, abort.liars, abort.fault) == ("Unavailable", (), "")
@@ -194,7 +204,7 @@ def rejected(round_, member):
     assert true[place] != 0
     for other in round_.study.committee:
         round_.view.verdicts[other] = true
-    round_.view.held.clear()
+    stopped_in(round_, State.JUDGED)
     return aborted(round_, "Noise")
 
 
@@ -218,8 +228,7 @@ def denied(round_, extended):
     """The round as if the second member had denied the first one's noise to the end."""
     first, other = round_.study.committee
     place = round_.study.noise_place(0, 0)
-    round_.view.fetched.clear()
-    round_.view.held.clear()
+    stopped_in(round_, State.ANSWERED)
     round_.view.opened[other] &= ~(1 << place)
     round_.first_words[other] &= ~(1 << place)
     round_.view.answers[first] = evidence(round_, place, extended)

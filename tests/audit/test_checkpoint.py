@@ -25,6 +25,7 @@ from troth.ledger.account import Account
 from troth.ledger.address import Address
 from troth.ledger.bindings import CONTRACTS
 from troth.ledger.client import Ledger
+from troth.ledger.deploy import ORDER
 from troth.ledger.evidence import bloom, decode_header, decode_receipt, list_root
 from troth.testing.chain_forger import rewrite
 
@@ -131,7 +132,7 @@ def test_a_history_binds_every_part_of_it():
         (
             lambda s: {"contracts": s.contracts[1:]},
             "contracts/artifacts.json",
-            "contracts, Consortium, address",
+            f"contracts, {ORDER[0]}, address",
         ),
         (
             lambda s: {

@@ -8,6 +8,7 @@ import pytest
 from troth.audit.run import audit
 from troth.errors import AuditError, BundleFalse, NotABundle
 from troth.learning.model import Model
+from troth.ledger.deploy import ORDER
 from troth.ledger.evidence import decode_transaction
 from troth.scenarios.small_study import DIMENSION
 from troth.testing import bundle_edits
@@ -114,7 +115,7 @@ def test_a_changed_byte_of_a_transaction_is_told_with_what_it_does(packed, tmp_p
         assert found.position.startswith(position)
         assert found.position.endswith(f" of {senders[number].sender})")
         seen.append(found.position.removeprefix(position).split(" of 0x")[0])
-    assert seen[0] == "the deployment of Consortium"
+    assert seen[0] == f"the deployment of {ORDER[0]}"
     assert all(what.startswith("Rounds.") for what in seen[-3:])
 
 

@@ -52,7 +52,7 @@ class Fickle(Aggregator):
     def _opened(self, state, view, inbox):
         opened = super()._opened(state, view, inbox)
         if view.number == DENIED:
-            del opened[self.others_noise]
+            del opened[self.others_noise, self.study.share_of(self.others_noise, self.index)]
         return opened
 
     def _publish(self, state, view, inbox):

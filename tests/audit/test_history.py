@@ -8,12 +8,12 @@ from troth.audit import archive
 from troth.audit.bundle import write_bundle
 from troth.audit.run import audit
 from troth.errors import BundleFalse
-from troth.ledger import engines
+from troth.ledger import artifact, engines
 from troth.ledger.account import Account
 from troth.ledger.address import Address
 from troth.ledger.bindings import consortium, dataset_registry, privacy_ledger, study_registry
 from troth.ledger.bindings.structs import OnChainTerms, Windows
-from troth.ledger.deploy import Member, deploy_all, predict_addresses
+from troth.ledger.deploy import ORDER, Member, deploy_all, predict_addresses
 from troth.ledger.evidence import DYNAMIC_FEE, ReceiptRecord, UnsignedTransaction, sign
 from troth.scenarios.small_study import Shape, small_study
 from troth.storage.blobs import LocalBlobs
@@ -22,6 +22,8 @@ from troth.testing.chain_forger import rewrite
 MEMBERS = [Account(bytes([n]) * 32) for n in range(1, 5)]
 STRANGER = Account(b"\x09" * 32)
 ROOT = b"\x33" * 32
+DEPLOYED = len(ORDER)
+"""Transactions before anything else happens."""
 
 
 class Chain:
@@ -84,7 +86,7 @@ REGISTER = dataset_registry.register(ROOT, 10, bytes(32))
 
 def test_a_chain_without_studies_is_consistent(chain):
     verdict = chain.audit()
-    assert (verdict.transactions, verdict.studies) == (5, ())
+    assert (verdict.transactions, verdict.studies) == (DEPLOYED, ())
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_a_chain_without_studies_is_consistent(chain):
 def test_odd_calls_are_predicted(chain, what, arguments, status):
     assert chain.send(MEMBERS[2], "DatasetRegistry", **arguments) == status, what
     verdict = chain.audit()
-    assert verdict.transactions == 6
+    assert verdict.transactions == DEPLOYED + 1
     assert len(verdict.refusals) == (status == 0)
 
 
@@ -130,7 +132,7 @@ def test_a_view_may_be_asked_in_any_encoding(chain):
     assert chain.send(MEMBERS[2], "StudyRegistry", asked + b"\0") == 1
     proposed = study_registry.propose(bytes(32), terms).encode()
     assert chain.send(MEMBERS[2], "StudyRegistry", proposed + b"\0") == 0
-    assert chain.audit().transactions == 7
+    assert chain.audit().transactions == DEPLOYED + 2
 
 
 def test_gas_that_runs_out_in_a_called_contract(chain):
@@ -141,7 +143,7 @@ def test_gas_that_runs_out_in_a_called_contract(chain):
         for gas in (24_000, 26_000, 27_000, 28_000, 29_000, 31_000, 40_000, 80_000)
     }
     assert not any(statuses.values())
-    assert chain.audit().transactions == 5 + len(statuses)
+    assert chain.audit().transactions == DEPLOYED + len(statuses)
 
 
 def test_payments_and_other_contracts_do_not_concern_us(chain):
@@ -150,7 +152,16 @@ def test_payments_and_other_contracts_do_not_concern_us(chain):
     other = Address(b"\x77" * 20)
     assert chain.pay(STRANGER, other) == 1
     verdict = chain.audit()
-    assert (verdict.transactions, verdict.refusals) == (8, ())
+    assert (verdict.transactions, verdict.refusals) == (DEPLOYED + 3, ())
+
+
+@pytest.mark.parametrize("name", artifact.libraries())
+def test_what_is_sent_to_a_library_itself_does_not_concern_us(chain, name):
+    """It has no state of its own, and refuses to be called as if it were a contract."""
+    for data in (b"", b"\xde\xad\xbe\xef" + bytes(64)):
+        chain.send(STRANGER, name, data)
+    verdict = chain.audit()
+    assert (verdict.transactions, verdict.refusals) == (DEPLOYED + 2, ())
 
 
 def signed(account, fields):
@@ -186,7 +197,7 @@ def test_calls_of_every_type_are_replayed(chain, kind):
         raw = signed(account, foreign(chain.ledger, kind, account, to, data=REGISTER.encode()))
         assert chain.ledger.send_raw(raw, force=True).status == status
     verdict = chain.audit()
-    assert (verdict.transactions, len(verdict.refusals)) == (7, 1)
+    assert (verdict.transactions, len(verdict.refusals)) == (DEPLOYED + 2, 1)
     chain.ledger.send(MEMBERS[2], privacy_ledger.open_budget(lineage_of(chain), 100))
     assert len(chain.audit().lineages) == 1
 
@@ -206,7 +217,7 @@ def test_a_transaction_for_every_chain_is_replayed_too(chain):
     submission = chain.ledger._backend.submit(signed(MEMBERS[2], fields), force=True)
     assert chain.ledger.block(submission.block).transactions[0].transaction.chain_id is None
     verdict = chain.audit()
-    assert (verdict.transactions, verdict.refusals) == (6, ())
+    assert (verdict.transactions, verdict.refusals) == (DEPLOYED + 1, ())
 
 
 def test_a_second_deployment_beside_ours_is_foreign(chain):
@@ -215,7 +226,7 @@ def test_a_second_deployment_beside_ours_is_foreign(chain):
     deploy_all(chain.ledger, STRANGER, members)
     chain.ledger.bind(ours)
     verdict = chain.audit()
-    assert (verdict.transactions, len(verdict.anchors.members)) == (10, 4)
+    assert (verdict.transactions, len(verdict.anchors.members)) == (2 * DEPLOYED, 4)
 
 
 def test_calls_before_a_contract_is_there_do_nothing(tmp_path):
@@ -230,7 +241,7 @@ def test_calls_before_a_contract_is_there_do_nothing(tmp_path):
         assert made.send(STRANGER, "Consortium", consortium.epoch().encode()) == 1
         members = [Member(account.address, 1, bytes(32)) for account in MEMBERS]
         deploy_all(made.ledger, MEMBERS[0], members)
-        assert made.audit().transactions == 6
+        assert made.audit().transactions == DEPLOYED + 1
 
 
 def test_membership_and_budgets_are_replayed(chain):

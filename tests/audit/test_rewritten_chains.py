@@ -238,8 +238,8 @@ def test_other_code_than_the_shipped_is_found(packed, found):
 
 def test_a_contract_that_was_told_another_address_is_found(packed, found):
     interface = next(contract for contract in CONTRACTS if contract.name == "PrivacyLedger")
-    code = artifact.load("PrivacyLedger").init_code
     addresses = dict(packed.small.consortium.deployment.addresses)
+    code = artifact.load("PrivacyLedger").linked(addresses).init_code
     addresses["Rounds"] = packed.small.aggregators[0].account.address
     told = constructor_arguments(interface, [], addresses)
 
@@ -249,6 +249,31 @@ def test_a_contract_that_was_told_another_address_is_found(packed, found):
 
     lie = found(change)
     assert "as its Rounds" in lie.claimed
+
+
+def test_rounds_that_calls_another_library_is_found(packed, found):
+    """All code is the shipped one, but Rounds hands its storage to somebody else's library."""
+    library = min(artifact.load("Rounds").links)
+    true = packed.small.consortium.deployment.addresses[library]
+    other = packed.small.aggregators[0].account.address
+
+    def change(blocks):
+        redeploy(packed, blocks, "Rounds", lambda data: data.replace(true, other))
+
+    lie = found(change)
+    assert (lie.member, lie.position) == (TRANSACTIONS, f"line {1 + ORDER.index('Rounds')}, raw")
+    assert lie.claimed == f"that Rounds calls 0x{other.hex()} as its {library}"
+    assert lie.follows == str(true)
+
+
+@pytest.mark.parametrize("name", artifact.libraries())
+def test_other_code_of_a_library_is_found(packed, found, name):
+    for change_code in (lambda data: b"\x60\x00" + data, lambda data: data + bytes(32)):
+
+        def change(blocks, change_code=change_code):
+            redeploy(packed, blocks, name, change_code)
+
+        assert found(change).position == f"line {1 + ORDER.index(name)}, raw"
 
 
 def signed_for(packed, raw, chain_id):

@@ -128,7 +128,8 @@ def test_every_coordinate_that_was_bound_anew_breaks_the_tags(second):
         data[at] ^= 1
         sums = data[: (d * element) + second.study.tag_size]
         bent.view.publications[member] = put(bent, bytes(data))
-        bent.view.sums[member] = sum_digest(bent.where, member, bent.view.accepted, bytes(sums))
+        bound = sum_digest(bent.where, member, bent.view.accepted, bytes(sums))
+        bent.view.sums[member] = (bound,)
         assert "do not add up" in lie(examined, bent).follows
 
 

@@ -123,7 +123,7 @@ def test_members_follow_their_schemas(packed, project):
         (lambda a: {"contracts": a.contracts[1:]}, "contracts/artifacts.json"),
         (
             lambda a: {
-                "contracts": (*a.contracts[1:], NamedAddress("Consortium", "0x" + 40 * "1"))
+                "contracts": (*a.contracts[1:], NamedAddress(a.contracts[0].name, "0x" + 40 * "1"))
             },
             "contracts/artifacts.json",
         ),

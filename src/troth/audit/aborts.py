@@ -4,7 +4,7 @@ A lie of a party in such a round does not make a bundle false. Nobody honest is 
 liars: where two parties could have lied, both are told and neither is named.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from troth.audit.accusations import FALSE, OPEN, SHOWN, JudgedAccusation, judge_accusations
@@ -16,21 +16,22 @@ from troth.audit.verdicts import false_verdicts, recomputed
 from troth.errors import DecodeError
 from troth.ledger.address import ZERO, Address
 from troth.round.candidate import candidate
-from troth.round.faults import (
-    Examined,
-    ProvenFault,
-    examine,
-    require_reported,
-    require_verifier_shares,
-)
+from troth.round.faults import Examined, examine
 from troth.round.messages import (
     Envelope,
     VerifierFile,
     decode_envelope,
     decode_opened_shares,
 )
+from troth.round.openings import (
+    ProvenFault,
+    openings_of,
+    require_reported,
+    require_verifier_shares,
+)
+from troth.round.published import PublishedRound
 from troth.round.transcript import share_commitment
-from troth.round.transitions import Fault
+from troth.round.transitions import Fault, State
 from troth.round.verdict import round_verify_key
 
 
@@ -72,7 +73,7 @@ def told_abort(round_: RoundEvidence) -> tuple[Abort, list[JudgedAccusation]]:
     reason, party = view.aborted
     findings: list[_Finding] = list(_denial(round_))
     accusations: list[JudgedAccusation] = []
-    if judged(round_.study, view):
+    if judged(view):
         try:
             envelopes, files = verify_reports(round_), verify_files(round_)
         except PartyLie as lie:
@@ -84,7 +85,7 @@ def told_abort(round_: RoundEvidence) -> tuple[Abort, list[JudgedAccusation]]:
             if held(round_.study, view) and not false:
                 found, accusations = _publications(round_, envelopes, files)
                 findings += found
-    findings += _convicted(round_, accusations)
+    findings += _convicted(round_, accusations, {found.liar for found in findings})
     liars = dict.fromkeys(str(found.liar) for found in findings if found.liar is not None)
     return (
         Abort(
@@ -126,7 +127,7 @@ def _verdicts(
     if round_.view.aborted[0] == "Noise":
         for index, owner in enumerate(round_.study.committee):
             places = round_.study.noise_places(index)
-            if any(codes[place] for place in places):
+            if any(codes[place] and round_.view.delivered >> place & 1 for place in places):
                 yield _rejected(round_, owner, places, envelopes, files)
 
 
@@ -180,21 +181,32 @@ def _denial(round_: RoundEvidence) -> Iterator[_Finding]:
         return
     index = study.committee.index(owner)
     denied = [place for place in study.noise_places(index) if not view.opened[denier] >> place & 1]
-    if owner not in view.answers or all(
-        round_.first_words[denier] >> place & 1 for place in denied
-    ):
+    before = round_.first_words[denier]
+    silent = not study.replicated and owner not in view.answers
+    if silent or all(before >> place & 1 for place in denied):
         yield _Finding(denier, f"{denier} denied noise that it had said it could open")
         return
+    if study.replicated:
+        what = f"{owner} sealed its noise wrongly, or {denier} denied what it could open"
+        yield _Finding(None, what)
+    else:
+        yield _answered(round_, owner, denier, denied)
+
+
+def _answered(
+    round_: RoundEvidence, owner: Address, denier: Address, denied: Sequence[int]
+) -> _Finding:
+    """What an owner showed of its noise that somebody denied again."""
+    study, view = round_.study, round_.view
+    index = study.committee.index(owner)
     answer = round_.blobs.get(view.answers[owner])
     noise_list = round_.blobs.get(view.noise_lists[owner])
     missing = "what was shown of the denied noise is not in this bundle"
     if answer is None or noise_list is None:
-        yield _Finding(None, missing)
-        return
+        return _Finding(None, missing)
     digests = listed_envelopes(study, index, noise_list)
     if any(place in digests and digests[place] not in round_.blobs for place in denied):
-        yield _Finding(None, missing)
-        return
+        return _Finding(None, missing)
     try:
         shown = decode_opened_shares(answer, study, owner)
         for place in denied:
@@ -208,12 +220,10 @@ def _denial(round_: RoundEvidence) -> Iterator[_Finding]:
             opened = share_commitment(round_.where, study.reporters[place], share, body)
             if opened != envelope.commitments[share]:
                 what = f"what {owner} showed of its noise at place {place} is not what it reported"
-                yield _Finding(owner, what)
-                return
+                return _Finding(owner, what)
     except DecodeError as problem:
-        yield _Finding(owner, f"{problem}, by {owner}")
-        return
-    yield _Finding(
+        return _Finding(owner, f"{problem}, by {owner}")
+    return _Finding(
         None, f"{owner} showed the share that {denier} denied: it opens, if it was served in time"
     )
 
@@ -223,6 +233,8 @@ def _publications(
 ) -> tuple[list[_Finding], list[JudgedAccusation]]:
     """What everybody finds in what was published, and what became of accusations."""
     found, findings = published(round_, envelopes, files), []
+    if round_.study.replicated and State.OPENED not in round_.view.left_before:
+        return list(_openings(found)), []
     outcome: Examined | ProvenFault
     try:
         outcome = examine(found)
@@ -231,6 +243,8 @@ def _publications(
         if fault.fault is Fault.OPENING and fault.party not in round_.view.seeds:
             return [], []  # it opened nothing, as the ledger says
         findings.append(_Finding(fault.party, str(fault)))
+    except DecodeError as problem:
+        return [_Finding(None, str(problem))], []
     accusations = judge_accusations(round_, found, outcome)
     for said in accusations:
         if said.outcome == FALSE:
@@ -242,12 +256,24 @@ def _publications(
     return findings, accusations
 
 
+def _openings(found: PublishedRound) -> Iterator[_Finding]:
+    """Who opened noise by other seeds than it had reported, in a round that went no further."""
+    for owner in found.openers:
+        if found.seeds[owner]:
+            try:
+                openings_of(found, owner)
+            except ProvenFault as fault:
+                yield _Finding(fault.party, str(fault))
+
+
 def _convicted(
-    round_: RoundEvidence, accusations: Sequence[JudgedAccusation]
+    round_: RoundEvidence,
+    accusations: Sequence[JudgedAccusation],
+    liars: Collection[Address | None],
 ) -> Iterator[_Finding]:
     """Whether votes that convicted somebody are borne out."""
     reason, party = round_.view.aborted
-    if reason != "Fault":
+    if reason != "Fault" or party in liars:
         return
     outcomes = {
         said.outcome

@@ -11,8 +11,9 @@ from troth.audit.evidence import RoundEvidence
 from troth.audit.references import evidence
 from troth.errors import DecodeError
 from troth.ledger.address import Address
-from troth.round.faults import Examined, ProvenFault, require_evidence
+from troth.round.faults import Examined, Tagged, require_evidence
 from troth.round.messages import decode_opened_shares
+from troth.round.openings import ProvenFault
 from troth.round.published import PublishedRound
 from troth.round.transitions import Fault
 from troth.round.view import Accusation
@@ -82,8 +83,8 @@ class _Judge:
             return (SHOWN, self.outcome.detail) if same else (FALSE, f"it is {self.outcome}")
         if said.fault is Fault.ACCUSATION:
             return self._of_an_accusation(said.party, seen | {voter})
-        if said.fault is Fault.TAG:
-            return self._of_a_tag(voter, said.party, self.outcome)
+        if said.fault is Fault.TAG and self.outcome.tagged is not None:
+            return self._of_a_tag(voter, said.party, self.outcome.tagged)
         return FALSE, _NOTHING
 
     def _of_an_accusation(self, accuser: Address, seen: frozenset[Address]) -> tuple[str, str]:
@@ -95,16 +96,16 @@ class _Judge:
         opposite = {SHOWN: FALSE, FALSE: SHOWN, OPEN: OPEN}
         return opposite[result], f"what {accuser} said: {why}"
 
-    def _of_a_tag(self, voter: Address, party: Address, examined: Examined) -> tuple[str, str]:
+    def _of_a_tag(self, voter: Address, party: Address, tagged: Tagged) -> tuple[str, str]:
         """A member shows evidence of its own; whoever has seen it accuses as well, without any."""
         members = evidence(self.round_.study, self.round_.view)
         same = (owner for owner in members if self._said[owner].party == party)
         owners = [voter] if voter in members else list(same)
-        judged = [self._by_evidence(owner, self._said[owner], examined) for owner in owners]
+        judged = [self._by_evidence(owner, self._said[owner], tagged) for owner in owners]
         order = (SHOWN, OPEN, FALSE)
         return min(judged, key=lambda found: order.index(found[0]), default=(FALSE, _NOTHING))
 
-    def _by_evidence(self, owner: Address, said: Accusation, examined: Examined) -> tuple[str, str]:
+    def _by_evidence(self, owner: Address, said: Accusation, tagged: Tagged) -> tuple[str, str]:
         """A member shows the share of its own noise that a tag is wrong of."""
         study, limit = self.round_.study, self.round_.study.opened_shares_limit
         data = self.round_.blobs.get(said.evidence)
@@ -112,7 +113,7 @@ class _Judge:
             return OPEN, f"the evidence 0x{said.evidence.hex()} is not in this bundle"
         try:
             opened = decode_opened_shares(data, study, owner)
-            require_evidence(self.found, examined, owner, said.party, opened)
+            require_evidence(self.found, tagged, owner, said.party, opened)
         except DecodeError as problem:
             return FALSE, str(problem)
         except ProvenFault as fault:

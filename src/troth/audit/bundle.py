@@ -118,7 +118,7 @@ def write_bundle(path: Path, ledger: Ledger, store: BlobStore, sealer: Account) 
 
     Args:
         path: the file; it is replaced if there is one.
-        ledger: with all five contracts bound. Blocks up to the newest final one are taken.
+        ledger: with all contracts and libraries bound. Blocks up to the newest final one are taken.
         store: where the parties' blobs are.
         sealer: a member's account, which signs the last block.
 

@@ -1,6 +1,6 @@
 """The lines of a verdict: what is proved, what somebody merely attests, what nobody checked."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 PROVED = "proved"
@@ -96,9 +96,26 @@ def not_covered(text: str) -> Claim:
 
 
 def claims_proved(
-    *, transactions: int, studies: int, rounds: int, reports: int, opened: int, evaluations: int
+    *,
+    transactions: int,
+    studies: int,
+    rounds: int,
+    reports: int,
+    opened: int,
+    evaluations: int,
+    modes: Collection[str],
 ) -> list[Claim]:
-    """What a finished audit has recomputed."""
+    """What a finished audit has recomputed.
+
+    Args:
+        transactions: on the chain.
+        studies: that were active.
+        rounds: that are final.
+        reports: of sites in them.
+        opened: noise candidates that were made again from their seeds.
+        evaluations: active studies that evaluate a model.
+        modes: of the active studies.
+    """
     counted = f"{transactions} transactions"
     found = [
         proved("every member is the one its name and the manifest say"),
@@ -111,11 +128,10 @@ def claims_proved(
         proved(f"{rounds} final rounds: reveals open the key heads; transcripts recompute"),
         proved(f"{reports} verdicts on reports follow from the published verifier shares"),
         proved("no sum was published before its charge was settled"),
-        proved("every sum is the one its member was bound to before the challenge was known"),
-        proved("the tags of the accepted reports add up to the tag of each sum"),
+        *(_SUMMED[tagged] for tagged in (True, False) if _any(modes, tagged=tagged)),
         proved(
-            f"{opened} opened noise candidates: distribution, bound, report, verifier shares and "
-            "tags follow from the seeds"
+            f"{opened} opened noise candidates: distribution, bound, report, verifier shares "
+            f"{'and tags ' if _any(modes, tagged=True) else ''}follow from the seeds"
         ),
         proved("every model follows from the sums less the opened noise, byte for byte"),
     ]
@@ -129,16 +145,21 @@ def claims_proved(
     return found
 
 
-def claims_not_covered(*, idle: int, evaluations: int, candidates: Sequence[int]) -> list[Claim]:
-    """What no bundle of this version can show.
+_SUMMED = {
+    True: proved(
+        "mode A: every sum is the one its member was bound to before the challenge was known, and "
+        "the tags of the accepted reports add up to the tag of each sum"
+    ),
+    False: proved(
+        "modes B3 and B4: two members or more were bound to the same sum of each share, and it is "
+        "the one that the model follows from"
+    ),
+}
+"""What stands behind a sum, by whether it is tagged."""
 
-    Args:
-        idle: proposals that never became active.
-        evaluations: active studies that evaluate a model.
-        candidates: noise candidates of a member in the active studies, each number once.
-    """
-    chances = " or ".join(f"1 in {count}" for count in candidates)
-    found = [
+
+_TRUSTED = {
+    True: (
         not_covered(
             "that the tag of a site's report is right beyond what the site says of it: a silent "
             "or colluding one lets a member alter the sum"
@@ -146,6 +167,41 @@ def claims_not_covered(*, idle: int, evaluations: int, candidates: Sequence[int]
         not_covered(
             "that verifier shares of sites' reports and of unopened noise were computed from what "
             "had been sealed"
+        ),
+    ),
+    False: (
+        not_covered(
+            "that no two members together altered a sum or a verifier share, or read an update "
+            "(modes B3 and B4 bear one that lies)"
+        ),
+    ),
+}
+"""What sums and verifier shares rest on, by whether sums are tagged."""
+
+
+def _any(modes: Collection[str], *, tagged: bool) -> bool:
+    """Whether sums are tagged in one of these modes, or are compared in one of them."""
+    return any((mode == "A") == tagged for mode in modes)
+
+
+def claims_not_covered(
+    *, idle: int, evaluations: int, candidates: Sequence[int], modes: Collection[str]
+) -> list[Claim]:
+    """What no bundle of this version can show.
+
+    Args:
+        idle: proposals that never became active.
+        evaluations: active studies that evaluate a model.
+        candidates: noise candidates of a member in the active studies, each number once.
+        modes: of the active studies.
+    """
+    chances = " or ".join(f"1 in {count}" for count in candidates)
+    found = [
+        *(
+            claim
+            for tagged, claims in _TRUSTED.items()
+            if _any(modes, tagged=tagged)
+            for claim in claims
         ),
         not_covered("that members drew the seeds of their noise at random"),
         not_covered("that a site clipped the records of its own patients: its software does"),
@@ -158,11 +214,12 @@ def claims_not_covered(*, idle: int, evaluations: int, candidates: Sequence[int]
         not_covered("who produced the blocks, and that no other chain was shown to others"),
     ]
     if candidates:
+        hidden = "altered sum, noise or tag" if _any(modes, tagged=True) else "false noise"
         found.insert(
             0,
             not_covered(
-                "that a member hid no altered sum, noise or tag behind its one unopened noise "
-                f"candidate: it goes unseen with probability {chances} in each round"
+                f"that a member hid no {hidden} behind its one unopened noise candidate: it goes "
+                f"unseen with probability {chances} in each round"
             ),
         )
     if evaluations:

@@ -1,7 +1,8 @@
 """Who stands for the sum of a final round: which sites found the tags of their own reports right.
 
 A bent tag can only be seen by the site whose report it is of. So what a sum is worth depends on
-what each accepted site said: in the last window with its attestation, or later in a review.
+what each accepted site said: in the last window with its attestation, or later in a review. In B3
+and B4 there are no tags, so a site has nothing to say of them.
 """
 
 from dataclasses import dataclass
@@ -36,13 +37,16 @@ def confirmations(round_: RoundEvidence) -> Confirmations:
     sites = study.accepted_sites(view.accepted)
     said: dict[str, list[str]] = {"right": [], "unchecked": [], "silent": [], "wrong": []}
     for site in sites:
-        if view.tags_right.get(site) or view.reviews.get(site):
+        if study.replicated:
+            word = "silent" if site not in view.tags_right else ""
+        elif view.tags_right.get(site) or view.reviews.get(site):
             word = "right"
         elif site in view.reviews:
             word = "wrong"
         else:
             word = "unchecked" if site in view.tags_right else "silent"
-        said[word].append(str(site))
+        if word:
+            said[word].append(str(site))
     attested = view.attestations.items()
     return Confirmations(
         round=view.number,

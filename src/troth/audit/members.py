@@ -67,7 +67,7 @@ class Seal:
 
 @dataclass(frozen=True)
 class DeployedContract:
-    """One of the contracts."""
+    """One of the contracts, or of the libraries that they call."""
 
     name: str
     address: bytes
@@ -78,7 +78,7 @@ class DeployedContract:
 
 @dataclass(frozen=True)
 class Contracts:
-    """All contracts, in the order of deployment."""
+    """All libraries and contracts, in the order of deployment."""
 
     format: str
     contracts: tuple[DeployedContract, ...]

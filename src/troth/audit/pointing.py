@@ -49,7 +49,7 @@ def transaction_at(name: str, content: bytes, at: int, members: Mapping[str, byt
 
 def _action(to: bytes | None, data: bytes, contracts: Contracts) -> str:
     if to is None:
-        made = (name for name in ORDER if data.startswith(artifact.load(name).init_code))
+        made = (name for name in ORDER if artifact.load(name).creates(data))
         return f"the deployment of {next(made, 'another contract')}"
     name = next((found.name for found in contracts.contracts if found.address == to), None)
     if name not in _BY_NAME:

@@ -5,10 +5,10 @@ So nobody who hands a bundle over can drop what speaks against a party, or add w
 spoke of. For each round that has ended, by what the ledger says of it:
 
 =======================================  ===========================================================
-every member confirmed every verifier    noise lists, envelopes of the delivered places, verifier
-file                                     files: what the verdicts follow from
-and every member confirmed every         publications as well: what tags, opened noise and
-publication                              accusations are compared with
+the members had the verifier files       noise lists, envelopes of the delivered places, verifier
+(it came to Judged)                      files that count: what the verdicts follow from
+and the publications (it came to Held;   publications as well: what tags, opened noise and
+in B3 and B4 to Picked)                  accusations are compared with; in B the agreed sums
 and it is final                          the model as well
 any other                                nothing
 =======================================  ===========================================================
@@ -20,19 +20,22 @@ nothing is concluded but what the ledger itself says. Seeds of opened noise stan
 HPKE keys are not packed, since nothing is recomputed from them: the shares that were sealed to them
 are erased.
 
-Two things can be shown that nobody has to have got. A member may accuse another and name evidence;
-and an owner of denied noise answers with the denied shares. Such blobs are *offered*: they are
+Three things can be shown that nobody has to have got. A member may accuse another and name
+evidence; an owner of denied noise answers with the denied shares; and holders show the noise of a
+member that did not open it, where one copy is enough. Such blobs are *offered*: they are
 packed where the store serves them, and taken where they are there. Where one is missing an audit
 says so and leaves open what it would decide, so leaving it out convicts and clears nobody.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from troth.errors import DecodeError
 from troth.ledger.address import ZERO, Address
+from troth.round.live import live_members
 from troth.round.messages import MAX_MESSAGE, decode_noise_list
-from troth.round.published import everybody
+from troth.round.published import published_digests
+from troth.round.replicated import agreed_recoveries, recovery_of
 from troth.round.study import Study
 from troth.round.transitions import Fault, State
 from troth.round.view import RoundView
@@ -70,19 +73,18 @@ def belonging(study: Study, view: RoundView, fetch: Fetch, look: Look) -> dict[b
     return found
 
 
-def judged(study: Study, view: RoundView) -> bool:
-    """Whether a round has ended, and not before every member had every verifier file."""
-    return view.state.ended and _all_have(study, view.fetched)
+def judged(view: RoundView) -> bool:
+    """Whether a round has ended, and not before the members had the verifier files."""
+    return view.state.ended and State.JUDGED in view.left_before
 
 
 def held(study: Study, view: RoundView) -> bool:
-    """Whether a round has ended, and not before every member had every publication."""
-    return view.state.ended and _all_have(study, view.held)
+    """Whether a round has ended, and not before the members had what was published.
 
-
-def _all_have(study: Study, said: Mapping[Address, int]) -> bool:
-    every = everybody(study)
-    return all(said.get(member) == every for member in study.committee)
+    A member publishes the sums that were agreed on (B3, B4) before its last reveal.
+    """
+    last = State.PICKED if study.replicated else State.HELD
+    return view.state.ended and last in view.left_before
 
 
 def _required(study: Study, view: RoundView, fetch: Fetch) -> Iterator[tuple[Reference, bytes]]:
@@ -90,11 +92,11 @@ def _required(study: Study, view: RoundView, fetch: Fetch) -> Iterator[tuple[Ref
         reference = Reference(view.number, what, digest)
         return reference, fetch(reference)
 
-    if judged(study, view):
+    if judged(view):
         yield from _judged_by(study, view, take)
     if held(study, view):
-        for member in study.committee:
-            yield take("publication", view.publications[member])
+        for digest in published_digests(study, view):
+            yield take("publication", digest)
     if view.state is State.FINAL:
         yield take("model", view.model_digest)
 
@@ -107,12 +109,19 @@ def _judged_by(
         if view.delivered >> place & 1:
             yield take("envelope", view.reports[site])
     for index, member in enumerate(study.committee):
+        if not any(view.delivered >> place & 1 for place in study.noise_places(index)):
+            continue
         listed = take("noise list", view.noise_lists[member])
         yield listed
         for place, digest in listed_envelopes(study, index, listed[1]).items():
             if view.delivered >> place & 1:
                 yield take("envelope", digest)
+    for member in live_members(study, view, State.JUDGED):
         yield take("verifier file", view.files[member])
+
+
+Take = Callable[[str, bytes, int], Iterator[tuple[Reference, bytes]]]
+"""Gives a blob of at most so many bytes if it can be had."""
 
 
 def _offered(study: Study, view: RoundView, look: Look) -> Iterator[tuple[Reference, bytes]]:
@@ -122,9 +131,10 @@ def _offered(study: Study, view: RoundView, look: Look) -> Iterator[tuple[Refere
         if data is not None and len(data) <= limit:
             yield reference, data
 
+    yield from _recovered(study, view, take)
     for digest in evidence(study, view).values():
         yield from take("evidence", digest, study.opened_shares_limit)
-    owner = denied_owner(view)
+    owner = None if study.replicated else denied_owner(view)
     if owner is not None:
         if owner in view.answers:
             yield from take("answer", view.answers[owner], study.opened_shares_limit)
@@ -148,6 +158,27 @@ def evidence(study: Study, view: RoundView) -> dict[Address, bytes]:
         for voter, said in view.accusations.items()
         if voter in study.committee and said.fault is Fault.TAG and any(said.evidence)
     }
+
+
+def recoveries(study: Study, view: RoundView) -> dict[Address, bytes]:
+    """Digests of what holders show of noise that its owner did not open, if sums are there."""
+    return agreed_recoveries(view) if held(study, view) else {}
+
+
+def _recovered(study: Study, view: RoundView, take: Take) -> Iterator[tuple[Reference, bytes]]:
+    for member, digest in recoveries(study, view).items():
+        for reference, data in take("recovery", digest, study.recovery_limit):
+            if _shows_noise_only(study, view, member, data):
+                yield reference, data
+
+
+def _shows_noise_only(study: Study, view: RoundView, member: Address, data: bytes) -> bool:
+    """Whether a member shows all that it has to, and no share of anything else."""
+    try:
+        recovery_of(study, view, member, data)
+    except DecodeError:
+        return False
+    return True
 
 
 def denied_owner(view: RoundView) -> Address | None:

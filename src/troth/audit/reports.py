@@ -8,6 +8,7 @@ recompute it.
 from troth.audit.evidence import RoundEvidence
 from troth.errors import DecodeError
 from troth.ledger.bindings import rounds
+from troth.round.live import live
 from troth.round.messages import (
     Envelope,
     VerifierFile,
@@ -16,6 +17,7 @@ from troth.round.messages import (
     decode_verifier_file,
 )
 from troth.round.transcript import bits
+from troth.round.transitions import State
 
 
 def verify_reports(round_: RoundEvidence) -> dict[int, Envelope]:
@@ -41,6 +43,8 @@ def _digests(round_: RoundEvidence) -> dict[int, bytes]:
         place: view.reports[site] for place, site in enumerate(study.sites) if site in view.reports
     }
     for index, member in enumerate(study.committee):
+        if not any(view.delivered >> place & 1 for place in study.noise_places(index)):
+            continue
         data = round_.require(view.noise_lists[member], "noise list")
         try:
             listed = decode_noise_list(data, study.terms.privacy.noise_candidates)
@@ -53,18 +57,19 @@ def _digests(round_: RoundEvidence) -> dict[int, bytes]:
 
 
 def verify_files(round_: RoundEvidence) -> list[VerifierFile]:
-    """Every member's verifier file, in committee order.
+    """The verifier files of the members that took part, in committee order.
 
     Raises:
-        BundleFalse: a file that every member confirmed is missing or does not decode.
+        BundleFalse: a file that was confirmed is missing or does not decode.
     """
-    view = round_.view
-    places = tuple(bits(view.delivered))
+    study, view = round_.study, round_.view
     files = []
-    for member in round_.study.committee:
+    for index in live(study, view, State.JUDGED):
+        member = study.committee[index]
         data = round_.require(view.files[member], "verifier file")
         try:
-            files.append(decode_verifier_file(data, member, places))
+            slots = study.slots(view.delivered, index)
+            files.append(decode_verifier_file(data, member, slots))
         except DecodeError as problem:
             raise round_.lie(
                 rounds.FileCommitted, member, "a verifier file", f"none ({problem})"

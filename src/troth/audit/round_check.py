@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from troth.audit.aborts import Abort, told_abort
 from troth.audit.accusations import JudgedAccusation, judge_accusations
 from troth.audit.confirmations import Confirmations, confirmations
+from troth.audit.departures import Departure, departures
 from troth.audit.evidence import RoundEvidence
 from troth.audit.reports import verify_files, verify_reports
 from troth.audit.sums import published, verify_published, verify_step
@@ -38,11 +39,15 @@ class StudyFindings:
     rejected: list[Rejection] = field(default_factory=list)
     opened: int = 0
     """Noise candidates of final rounds that were opened and made again."""
+    recovered: int = 0
+    """Those that holders opened for an owner that did not."""
     aborts: list[Abort] = field(default_factory=list)
     open_rounds: list[int] = field(default_factory=list)
     """Rounds that had not ended when the bundle was written."""
     confirmations: list[Confirmations] = field(default_factory=list)
     """For each final round, in order."""
+    departures: list[Departure] = field(default_factory=list)
+    """Members that left a final round, which went on without them."""
     accusations: list[JudgedAccusation] = field(default_factory=list)
     """In all rounds, in order."""
     model: Model | None = None
@@ -84,7 +89,9 @@ def _final(round_: RoundEvidence, findings: StudyFindings) -> None:
     findings.model = verify_step(round_, examined, before)
     findings.finals += 1
     findings.opened += len(examined.opened)
+    findings.recovered += len(examined.recovered)
     findings.confirmations.append(confirmations(round_))
+    findings.departures += departures(round_, codes, everything)
     findings.accusations += judge_accusations(round_, everything, examined)
     _count(round_, findings, codes)
 

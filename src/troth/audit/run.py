@@ -25,6 +25,7 @@ from troth.audit.claims import (
     not_covered,
 )
 from troth.audit.confirmations import Confirmations
+from troth.audit.departures import Departure
 from troth.audit.deployment import verify_deployment
 from troth.audit.evidence import RoundEvidence, gather
 from troth.audit.history import History, replay
@@ -71,6 +72,8 @@ class StudyFigures:
     """Noise candidates of final rounds that were made again from their seeds."""
     confirmations: tuple[Confirmations, ...]
     """Who stands for each final round."""
+    departures: tuple[Departure, ...]
+    """Members that left a final round, and why."""
     accusations: tuple[JudgedAccusation, ...]
     """Every accusation on the ledger."""
     flags: tuple[Flag, ...]
@@ -216,6 +219,7 @@ def _study_figures(agreed: Agreement, found: StudyFindings) -> StudyFigures:
         reports_rejected=tuple(found.rejected),
         noise_opened=found.opened,
         confirmations=tuple(found.confirmations),
+        departures=tuple(found.departures),
         accusations=tuple(found.accusations),
         flags=tuple(flags(found)),
         delta=terms.privacy.delta,
@@ -261,6 +265,7 @@ def _claims(
     evaluations = sum(
         evaluated_study(agreed.study.terms) is not None for agreed in agreements.active.values()
     )
+    modes = {agreed.study.terms.mode for agreed in agreements.active.values()}
     claims = claims_proved(
         transactions=len(chain.entries),
         studies=len(agreements.active),
@@ -268,6 +273,7 @@ def _claims(
         reports=reports,
         opened=sum(found.opened for found in findings),
         evaluations=evaluations,
+        modes=modes,
     )
     head = f"block {chain.head.number} is the last one"
     by = f"member {sealer}" if trusted is None else f"member {sealer} and {trusted.by}"
@@ -278,6 +284,9 @@ def _claims(
         agreed.study.terms.privacy.noise_candidates for agreed in agreements.active.values()
     }
     claims += claims_not_covered(
-        idle=len(agreements.idle), evaluations=evaluations, candidates=sorted(candidates)
+        idle=len(agreements.idle),
+        evaluations=evaluations,
+        candidates=sorted(candidates),
+        modes=modes,
     )
     return claims + [not_covered(text) for text in (trusted.uncovered if trusted else ())]

@@ -40,15 +40,33 @@ def flags(found: StudyFindings) -> Iterator[Flag]:
             yield Flag(accusation.round, accusation.by, why)
 
 
+def _tags(found: StudyFindings) -> Iterator[Claim]:
+    """What sites say of the tags of their own reports."""
+    name, said = found.study.terms.name, found.confirmations
+    tags = [(s.round, len(s.right), s.voters - len(found.study.committee)) for s in said]
+    yield attested_tags(name, tags)
+    yield from unconfirmed_sums(name, [(s.round, (*s.silent, *s.unchecked)) for s in said])
+
+
 def study_claims(found: StudyFindings) -> Iterator[Claim]:
     """Who stands for the sums of a study, what is in doubt, and who lied."""
     name, said = found.study.terms.name, found.confirmations
     if said:
         models = [(s.round, s.agreeing, s.voters) for s in said]
         yield attested_models(name, models)
-        tags = [(s.round, len(s.right), s.voters - len(found.study.committee)) for s in said]
-        yield attested_tags(name, tags)
-        yield from unconfirmed_sums(name, [(s.round, (*s.silent, *s.unchecked)) for s in said])
+        if not found.study.replicated:
+            yield from _tags(found)
+    if found.recovered:
+        yield proved(
+            f"{found.recovered} noise candidates of {name!r} that their owners did not open are "
+            "the shares that holders showed, and those that had been committed to"
+        )
+    for left in found.departures:
+        shown = f": {left.shown}" if left.shown else ""
+        yield proved(
+            f"round {left.round} of {name!r} went on without {left.member} from {left.state} on "
+            f"({left.reason}){shown}"
+        )
     for flag in flags(found):
         yield attested(flag.by, f"round {flag.round} of {name!r} is in doubt: {flag.why}")
     final = {s.round for s in said}

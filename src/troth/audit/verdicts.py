@@ -23,18 +23,27 @@ def recomputed(
 
 
 def false_verdicts(round_: RoundEvidence, codes: bytes) -> Iterator[PartyLie]:
-    """Each member whose verdict does not follow, with the first place of it."""
-    reasons = table().verdicts
+    """Each member whose verdict does not follow, with the first place of it.
+
+    One that the others outvoted has left the round (`departures`).
+    """
     for member, posted in round_.view.verdicts.items():
+        if member in round_.view.left:
+            continue
         for place, (said, follows) in enumerate(zip(posted, codes, strict=True)):
             if said != follows:
-                reporter = round_.study.reporters[place]
-                claimed = (
-                    f"the verdict {reasons[said]} on the {reporter.role} report of {reporter.party}"
-                )
-                true = f"the verdict {reasons[follows]}"
+                claimed, true = _told(round_, place, said, follows)
                 yield round_.lie(rounds.VerdictPosted, member, claimed, true)
                 break
+
+
+def _told(round_: RoundEvidence, place: int, said: int, follows: int) -> tuple[str, str]:
+    """A code that was posted, and the one that follows; after the places, whose files are false."""
+    if place == len(round_.study.reporters):
+        return f"members {said:#b} contradicted", f"{follows:#b}"
+    reasons, reporter = table().verdicts, round_.study.reporters[place]
+    claimed = f"the verdict {reasons[said]} on the {reporter.role} report of {reporter.party}"
+    return claimed, f"the verdict {reasons[follows]}"
 
 
 def verify_verdicts(

@@ -13,7 +13,9 @@ from troth.privacy.dp.price import nano_rho
 from troth.round.agreement import proposal_id
 from troth.round.machine import Emitted
 
-_MEMBERS = range(2, 6)
+_MEMBERS = (range(2, 6), range(3, 4), range(4, 5))
+"""By mode: A, B3, B4."""
+_B4 = 2
 _SITES = range(1, 65)
 _CANDIDATES = (2, 4, 8)
 _MIN_VARIANCE = 4
@@ -162,16 +164,17 @@ def _rules(terms_digest: bytes, terms: OnChainTerms) -> Iterator[tuple[str, bool
     """What the integers must satisfy: the field that a refusal names, and whether it holds."""
     members, sites = len(terms.committee), len(terms.sites)
     yield "termsDigest", terms_digest != bytes(32)
-    yield "mode", terms.mode == 0
-    yield "committee", members in _MEMBERS
-    yield "honest", 1 <= terms.honest < members
+    yield "mode", terms.mode < len(_MEMBERS)
+    yield "committee", members in _MEMBERS[terms.mode]
+    yield "honest", 1 <= terms.honest <= (2 if terms.mode else members - 1)
     yield "noiseCandidates", terms.noise_candidates in _CANDIDATES
     yield "accusations", terms.accusations >= 1
     yield "rounds", terms.rounds in _ROUNDS
     yield "maxAborts", terms.max_aborts <= _MAX_ABORTS
     yield "sites", sites in _SITES
     yield "minSites", 1 <= terms.min_sites <= sites
-    yield "corruptSites", terms.corrupt_sites < terms.min_sites
+    spare = 2 if terms.mode == _B4 else 1
+    yield "corruptSites", terms.corrupt_sites + spare <= terms.min_sites
     yield "clip", terms.clip >= 1
     yield "noiseVariance", terms.noise_variance >= _MIN_VARIANCE
     for name, seconds in zip(_WINDOWS, astuple(terms.windows), strict=True):
