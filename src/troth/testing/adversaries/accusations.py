@@ -5,9 +5,11 @@ from abc import ABC
 from typing import Any, ClassVar
 
 from troth.domain.hashing import digest
+from troth.ledger.account import Account
 from troth.ledger.bindings import rounds
 from troth.ledger.interface import Call
-from troth.roles.aggregator import Aggregator, AggregatorState
+from troth.roles.aggregator import Aggregator
+from troth.roles.member import AggregatorState
 from troth.roles.trainer import Trainer, TrainerState
 from troth.round.driver import Party
 from troth.round.mail import Inbox, Outbox
@@ -16,6 +18,8 @@ from troth.round.study import Study
 from troth.round.transitions import Fault, State
 from troth.round.view import RoundView, StudyView
 from troth.testing.adversaries.attack import (
+    EVERY_MODE,
+    REPLICATED,
     Actor,
     Attack,
     Observation,
@@ -31,6 +35,7 @@ from troth.testing.adversaries.member_sums import SITE, Bending
 from troth.testing.adversaries.observing import named_by_abort, observe_round
 from troth.testing.adversaries.stage import (
     Stage,
+    committee,
     ended,
     has_accusations_left,
     in_state,
@@ -61,9 +66,9 @@ class Complaining(AccusingSite):
 
 
 class Slandering(AccusingSite):
-    """Says that a member published something false that everybody can check."""
+    """Says that a member opened other noise than it had reported, which everybody can check."""
 
-    fault = Fault.PUBLICATION
+    fault = Fault.OPENING
 
 
 def accusing(stage: Stage, role: type[AccusingSite]) -> Party[Any]:
@@ -152,7 +157,7 @@ class TagsBentUntilUsedUp(SendsOneCall):
 
 
 class Accuser(Unrepentant):
-    """Accuses the other member of something that it did not do, and shows nothing."""
+    """Accuses another member of something that it did not do, and shows nothing."""
 
     fault: ClassVar[Fault] = Fault.PUBLICATION
 
@@ -180,6 +185,12 @@ class RepeatingSite(Trainer):
         if view.state is not State.OPENED:
             return super().step(state, inbox)
         return Outbox(state, posts=repeating(self.study, view, bytes(self.account)))
+
+
+class AccuserOfOpening(Accuser):
+    """Accuses another member of noise that it did not open falsely."""
+
+    fault = Fault.OPENING
 
 
 class RepeatingMember(Aggregator):
@@ -235,6 +246,14 @@ class AccusedOfPublication(FalseAccusation):
     role = Accuser
 
 
+class AccusedOfOpening(FalseAccusation):
+    """A member accuses another one of a false opening, which everybody can check."""
+
+    name = "member-falsely-accused-of-its-opening"
+    modes = REPLICATED
+    role = AccuserOfOpening
+
+
 class ShowingOwnShare(Accuser):
     """Shows a share of its own noise that speaks against nobody."""
 
@@ -244,7 +263,7 @@ class ShowingOwnShare(Accuser):
         """The other member's true share of its first candidate."""
         place, accused = self.study.noise_place(self.index, 0), self.study.committee[HONEST]
         made = state.noise[0].again(self.study, self._where(view), place, view.heads_digest)
-        share = self._share(place, HONEST)
+        share = self.study.share_of(place, HONEST)
         shown = OpenedShare(place, accused, made.sharing.extended[share])
         return OpenedShares(OPENED_SHARES_FORMAT, (shown,)).encode()
 
@@ -257,10 +276,11 @@ class AccusedWithEvidence(FalseAccusation):
 
 
 class SiteSlanders(Attack):
-    """A site accuses a member of a false publication, which everybody can check."""
+    """A site accuses a member of a false opening, which everybody can check."""
 
     name = "member-falsely-accused-by-a-site"
     actor = Actor.SITE
+    modes = EVERY_MODE
     expected = Outcome.REFUSED
     caught = "votes"
     wants = "the round ends"
@@ -270,19 +290,14 @@ class SiteSlanders(Attack):
         """One round."""
         study = stage.study
         sites = list(stage.sites) if defended else repeating_sites(stage)
-        members = list(stage.aggregators)
-        if not defended:
-            members = [
-                stage.party(RepeatingMember(study, member, os.urandom))
-                for member in study.committee
-            ]
+        members = stage.aggregators if defended else committee(stage, study, RepeatingMember)
         sites[SITE] = accusing(stage, Slandering)
         view = stage.run(ended, [*sites, *members])
         stopped = view.rounds[1].state is State.ABORTED
         return observe_round(stage, view, study.sites[SITE], succeeded=stopped)
 
 
-class Escaping(OwnNoise, Accuser):
+class Escaping(OwnNoise, AccuserOfOpening):
     """Accuses another member when its own noise of zeros is opened."""
 
 
@@ -290,6 +305,8 @@ class EscapeByAccusation(ZeroOpened):
     """A member whose zeros were opened accuses another member, to get away from its pick."""
 
     name = "escape-by-accusation"
+    modes = ("A", "B3")
+    otherwise: ClassVar = {}  # in B4 it has left before anybody accuses
     wants = "the round ends and it is not named"
     switch = argument("voters that repeat an accusation without looking")
     role = Escaping
@@ -339,4 +356,32 @@ class EscapeBeforeOpening(EscapeByOwnTag):
     def call(self, stage: Stage) -> Call[None]:
         """A public accusation."""
         study, honest = stage.study, stage.study.committee[HONEST]
-        return rounds.accuse(study.study_id, 1, Fault.PUBLICATION, honest, NOTHING)
+        return rounds.accuse(study.study_id, 1, Fault.OPENING, honest, NOTHING)
+
+
+class TagDisputed(EscapeByOwnTag):
+    """A member accuses another one of a false tag where nothing is tagged, and shows a share."""
+
+    name = "tag-disputed-where-there-is-none"
+    modes = REPLICATED
+    wants = "a share of its noise is shown, or its word counts"
+    switch = contract_rule("Ballots.sol, _requireFault: tags are accused in mode A only")
+
+    def call(self, stage: Stage) -> Call[None]:
+        """The accusation, with whatever as evidence."""
+        study, honest = stage.study, stage.study.committee[HONEST]
+        return rounds.accuse(study.study_id, 1, Fault.TAG, honest, digest(b"a share"))
+
+
+class OwnTagDisputed(EscapeByOwnTag):
+    """A site disputes a tag of its report where nothing is tagged, to end the round."""
+
+    name = "own-tag-disputed-where-there-is-none"
+    actor = Actor.SITE
+    modes = REPLICATED
+    wants = "its word stands on the ledger, and would end the round"
+    switch = contract_rule("Ballots.sol, _requireFault: tags are accused in mode A only")
+
+    def sender(self, stage: Stage) -> Account:
+        """The site."""
+        return stage.sites[SITE].account

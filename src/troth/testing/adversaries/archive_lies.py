@@ -8,7 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from troth.audit.run import audit
-from troth.testing.adversaries.attack import Actor, Attack, Observation, Outcome, argument
+from troth.testing.adversaries.attack import (
+    EVERY_MODE,
+    Actor,
+    Attack,
+    Observation,
+    Outcome,
+    argument,
+)
 from troth.testing.adversaries.observing import attempt
 from troth.testing.adversaries.stage import Stage
 
@@ -20,6 +27,7 @@ class UnsafeArchive(Attack, ABC):
     """An archive that harms whoever unpacks it."""
 
     actor = Actor.BUNDLE
+    modes = EVERY_MODE
     expected = Outcome.REFUSED
     caught = "archive reader"
     switch = argument("an ordinary ZIP reader that unpacks what it finds")

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar
 
 from troth.round.sharing import Sharer
@@ -95,6 +96,17 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Must:
+    """What must come of an attack in one mode."""
+
+    outcome: Outcome
+    caught: str
+    """Where it must be caught, as in `Observation.caught`."""
+    named: tuple[str, ...] = ()
+    """Who must be named."""
+
+
+@dataclass(frozen=True)
 class Setting:
     """The toy study that an attack is played on."""
 
@@ -102,6 +114,7 @@ class Setting:
     max_aborts: int = 0
     min_sites: int = 2
     members: int = 2
+    """In mode A; the others say how many there are."""
     candidates: int = 2
     """Of each member's noise."""
     accusations: int = 2
@@ -114,12 +127,19 @@ class Setting:
     """Dishonest sharings, by site."""
 
 
+EVERY_MODE: tuple[str, ...] = ("A", "B3", "B4")
+REPLICATED: tuple[str, ...] = ("B3", "B4")
+
+
 class Attack(ABC):
     """One attack; the first line of its docstring says what the attacker does."""
 
     name: ClassVar[str]
     actor: ClassVar[Actor]
     modes: ClassVar[tuple[str, ...]] = ("A",)
+    """In which there is such an attack."""
+    otherwise: ClassVar[Mapping[str, Must]] = MappingProxyType({})
+    """By mode, where something else must come of it than the next three say."""
     expected: ClassVar[Outcome]
     caught: ClassVar[str]
     """Where it must be caught, as in `Observation.caught`."""
@@ -139,6 +159,11 @@ class Attack(ABC):
                 decides, an attack is played on fresh ones until it decides as declared.
             defended: whether the defence is on. Only asked to be off where `switch` is an argument.
         """
+
+    @classmethod
+    def must(cls, mode: str) -> Must:
+        """What must come of it in a mode."""
+        return cls.otherwise.get(mode, Must(cls.expected, cls.caught, cls.named))
 
     @classmethod
     def says(cls) -> str:

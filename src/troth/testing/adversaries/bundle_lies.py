@@ -44,6 +44,7 @@ from troth.ledger.evidence import (
 from troth.ledger.interface import Event
 from troth.testing import bundle_edits
 from troth.testing.adversaries.attack import (
+    EVERY_MODE,
     Actor,
     Attack,
     Observation,
@@ -156,6 +157,7 @@ class BlobExchanged(FalseBundle):
     """The final model in the bundle is exchanged for another one."""
 
     name = "bundle-model-exchanged"
+    modes = EVERY_MODE
     caught = "audit blobs"
     switch = argument("an audit that takes every blob for what it is called")
 
@@ -176,6 +178,7 @@ class AnyField(Attack):
 
     name = "bundle-fields-edited"
     actor = Actor.BUNDLE
+    modes = EVERY_MODE
     expected = Outcome.DETECTED
     caught = "audit, the edited member"
     wants = "the audit passes one edit, or names another member than the edited one"

@@ -10,12 +10,15 @@ from troth.ledger.bindings import consortium, dataset_registry, privacy_ledger, 
 from troth.ledger.client import DevelopmentLedger
 from troth.ledger.evidence import DYNAMIC_FEE, UnsignedTransaction, sign
 from troth.ledger.interface import Call
-from troth.roles.aggregator import Aggregator, AggregatorState
+from troth.roles.aggregator import Aggregator
+from troth.roles.member import AggregatorState
 from troth.round.mail import Inbox, Outbox
 from troth.round.transcript import VERIFY_LEVEL, key_chain
 from troth.round.transitions import State
 from troth.round.view import RoundView
 from troth.testing.adversaries.attack import (
+    EVERY_MODE,
+    REPLICATED,
     Actor,
     Attack,
     Observation,
@@ -26,7 +29,7 @@ from troth.testing.adversaries.attack import (
     no_switch,
 )
 from troth.testing.adversaries.observing import attempt
-from troth.testing.adversaries.stage import Stage, in_state
+from troth.testing.adversaries.stage import Stage, fitting, in_state, without
 
 LIAR = 1
 """Place of the dishonest site, and index of the dishonest member."""
@@ -37,6 +40,7 @@ class RefusedCall(Attack, ABC):
     """An act that the ledger refuses at once."""
 
     actor = Actor.CLIENT
+    modes = EVERY_MODE
     expected = Outcome.REFUSED
 
     def prepare(self, stage: Stage) -> None:
@@ -154,6 +158,10 @@ class ReportWithoutGrant(RefusedReport):
 class SendsOneCall(RefusedCall, ABC):
     """A member, or whoever, sends one call that the round does not allow now."""
 
+    def sender(self, stage: Stage) -> Account:
+        """Who sends it: a member."""
+        return stage.aggregators[LIAR].account
+
     @abstractmethod
     def call(self, stage: Stage) -> Call[None]:
         """The call."""
@@ -162,7 +170,7 @@ class SendsOneCall(RefusedCall, ABC):
         """Send it."""
         del defended
         self.before = stage.ledger.head().number
-        stage.send(stage.aggregators[LIAR].account, self.call(stage))
+        stage.send(self.sender(stage), self.call(stage))
 
     def reached(self, stage: Stage) -> bool:
         """Whether it changed anything."""
@@ -235,9 +243,9 @@ class KeyOfAnotherRound(SendsOneCall):
 
     def prepare(self, stage: Stage) -> None:
         """Round 1 is final, and round 2 has come to its reveals."""
-        account = stage.study.committee[LIAR]
-        reusing = stage.party(Reusing(stage.study, account, os.urandom))
-        parties = [*stage.sites, stage.aggregators[0], reusing]
+        study, account = stage.study, stage.study.committee[LIAR]
+        reusing = stage.party(fitting(study, Reusing)(study, account, os.urandom))
+        parties = [*stage.sites, *without(stage.aggregators, LIAR), reusing]
         view = stage.run(lambda view: view.current.number == 2, parties)
         self.revealed = view.rounds[1].reveals[VERIFY_LEVEL][account]
         stage.run(
@@ -271,12 +279,57 @@ class PublishedBeforeCharge(OutOfOrder):
 
     name = "publication-before-charge"
     actor = Actor.MEMBER
+    modes = ("A",)
     caught = "Rounds.publish: WrongState"
     wants = "a publication stands on the ledger and nothing was charged"
 
     def prepare(self, stage: Stage) -> None:
         """Verdicts are awaited; after them the charge is settled."""
         stage.run(in_state(State.JUDGED))
+
+
+class SumBeforeCharge(SendsOneCall):
+    """A member binds itself to a sum before the charge is settled, over a set of its own."""
+
+    name = "sum-before-charge"
+    actor = Actor.MEMBER
+    modes = REPLICATED
+    caught = "Rounds.commitSum: WrongState"
+    wants = "what binds it to a sum stands on the ledger and nothing was charged"
+    switch = contract_rule("Rounds.sol, commitSum: only in state Settled")
+
+    def prepare(self, stage: Stage) -> None:
+        """Verdicts are awaited; after them the charge is settled."""
+        stage.run(in_state(State.JUDGED))
+
+    def call(self, stage: Stage) -> Call[None]:
+        """A digest for each share that it holds."""
+        held = stage.study.shares_of(0, LIAR)
+        digests = tuple(digest(b"a sum of share %d" % share) for share in held)
+        return rounds.commit_sum(stage.study.study_id, 1, digests)
+
+
+class Returned(SendsOneCall):
+    """A member that missed a deadline comes back to the round that went on without it."""
+
+    name = "return-of-a-member-that-left"
+    actor = Actor.MEMBER
+    modes = ("B4",)
+    caught = "Rounds.reveal: NotLive"
+    wants = "its word stands on the ledger in a round that it has left"
+    switch = contract_rule("RoundMachine.sol, _requireLive: only who has not left")
+
+    def prepare(self, stage: Stage) -> None:
+        """The others delivered without it."""
+        stage.run(in_state(State.CLOSED))
+        others = [*stage.sites, *without(stage.aggregators, LIAR)]
+        stage.run(in_state(State.DELIVERED), others)
+
+    def call(self, stage: Stage) -> Call[None]:
+        """What it would have revealed now."""
+        member, where = stage.aggregators[LIAR], stage.study.where(1)
+        chain = key_chain(where, member.account.address, member.state.key)
+        return rounds.reveal(where.study, 1, chain[VERIFY_LEVEL])
 
 
 class BeyondBudget(SendsOneCall):

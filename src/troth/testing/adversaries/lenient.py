@@ -20,9 +20,11 @@ from troth.privacy.secagg.outputs import OutputShare
 from troth.privacy.secagg.pine import Pine
 from troth.roles.following import Examine
 from troth.round.candidate import candidate
-from troth.round.faults import Examined, ProvenFault, examine
-from troth.round.publication import decode_publication
+from troth.round.faults import Examined, Tagged, examine
+from troth.round.openings import ProvenFault
+from troth.round.publication import Publication, decode_publication
 from troth.round.published import PublishedRound
+from troth.round.replicated import agreed_sums, recovered_noise
 from troth.round.study import Study
 from troth.round.transcript import Reporter, sum_digest
 from troth.round.transitions import Fault
@@ -130,9 +132,13 @@ class LenientStudy(Study):
             listed[place] = listed[taken]
         return tuple(listed)
 
-    def share_of(self, place: int, member: int) -> int:
-        """The share that a member holds of what is taken at a place."""
-        return super().share_of(self.believed.get(place, place), member)
+    def shares_of(self, place: int, member: int) -> tuple[int, ...]:
+        """The shares that a member holds of what is taken at a place."""
+        return super().shares_of(self.believed.get(place, place), member)
+
+    def holders(self, place: int, share: int) -> tuple[int, ...]:
+        """Who holds a share of what is taken at a place."""
+        return super().holders(self.believed.get(place, place), share)
 
 
 def lenient(study: Study, *places: int, **leniencies: Any) -> Study:
@@ -165,15 +171,25 @@ def with_nonce(study: Study, place: int, said: bytes) -> Study:
 def believed(published: PublishedRound) -> Examined:
     """What a round comes to when sums and opened seeds are taken as they are published."""
     study = published.study
-    publications = tuple(
-        decode_publication(study, published.accepted, blob) for blob in published.publications
-    )
     opened = tuple(
         candidate(study, published.where, place, seed, published.heads).vector
-        for member, seeds in enumerate(published.seeds)
-        for place, seed in zip(published.opened_places(member), seeds, strict=True)
+        for member in published.openers
+        for place, seed in zip(
+            published.opened_places(member), published.seeds[member], strict=True
+        )
     )
-    return Examined(study.challenge(published.rho_seed), publications, opened)
+    if study.replicated:
+        return Examined(agreed_sums(published), opened, recovered_noise(published), None)
+    publications = _publications(published)
+    sums = tuple(publication.sums.share for publication in publications)
+    return Examined(sums, opened, (), Tagged(study.challenge(published.rho_seed), publications))
+
+
+def _publications(published: PublishedRound) -> tuple[Publication, ...]:
+    return tuple(
+        decode_publication(published.study, published.accepted, blob)
+        for blob in published.publications
+    )
 
 
 def blind_to(fault: Fault) -> Examine:
@@ -192,10 +208,9 @@ def blind_to(fault: Fault) -> Examine:
 
 def unbound(published: PublishedRound) -> Examined:
     """The public checks of voters that do not compare sums with what members were bound to."""
-    study = published.study
-    publications = believed(published).publications
+    members = zip(published.study.committee, _publications(published), strict=True)
     said = [
         sum_digest(published.where, member, published.accepted, publication.sums.encode())
-        for member, publication in zip(study.committee, publications, strict=True)
+        for member, publication in members
     ]
     return examine(replace(published, sum_digests=said))

@@ -7,11 +7,12 @@ the chance of that is 1/M, which the documents state.
 
 import os
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from troth.ledger.address import Address
-from troth.roles.aggregator import Aggregator, AggregatorState
+from troth.roles.aggregator import Aggregator
 from troth.roles.following import Examine
+from troth.roles.member import AggregatorState
 from troth.roles.trainer import Trainer, TrainerState
 from troth.roles.voting import vote
 from troth.round.driver import Party
@@ -21,14 +22,32 @@ from troth.round.study import Study
 from troth.round.transitions import Fault, State
 from troth.round.verdict import round_verify_key
 from troth.round.view import RoundView, StudyView
-from troth.testing.adversaries.attack import Actor, Attack, Observation
+from troth.testing.adversaries.attack import Actor, Attack, Must, Observation, Outcome
 from troth.testing.adversaries.lenient import blind_to
 from troth.testing.adversaries.observing import observe_round
-from troth.testing.adversaries.stage import Stage, ended
+from troth.testing.adversaries.stage import Stage, ended, fitting
 
 LIAR, HONEST = 1, 0
 """Indices of the dishonest member and of an honest one."""
 Sent = Outbox[AggregatorState]
+Role = TypeVar("Role", bound=Aggregator)
+
+
+def dishonest(role: type[Role], study: Study, member: int = LIAR) -> Role:
+    """A member in a dishonest role, whatever the mode.
+
+    Args:
+        role: what it does otherwise than an honest one.
+        study: as it sees it.
+        member: its index.
+    """
+    kind = cast("type[Role]", fitting(study, role))
+    return kind(study, study.committee[member], os.urandom)
+
+
+def leaves(state: State, reason: str) -> Must:
+    """What must come of a lie in B4: the others go on without the liar, in that state."""
+    return Must(Outcome.ATTRIBUTED, f"left {state.title} ({reason})", (f"aggregator {LIAR}",))
 
 
 class Unrepentant(Aggregator):
@@ -101,7 +120,7 @@ class MemberAttack(Attack, ABC):
             study: as the members see it.
         """
         del stage
-        return self.role(study, study.committee[LIAR], os.urandom)
+        return dishonest(self.role, study)
 
     def weakened(self, study: Study) -> Study:
         """The study of members without the defence."""
@@ -124,8 +143,9 @@ class MemberAttack(Attack, ABC):
         if defended:
             return [party for n, party in enumerate(stage.aggregators) if n != LIAR]
         study, checks = self.weakened(stage.study), self.checks()
+        role = fitting(study, self.careless)
         return [
-            stage.party(self.careless(study, member, os.urandom, examine_round=checks))
+            stage.party(role(study, member, os.urandom, examine_round=checks))
             for n, member in enumerate(study.committee)
             if n != LIAR
         ]
@@ -148,6 +168,7 @@ class MemberAttack(Attack, ABC):
         there = [party for place, party in enumerate(sites) if place not in self.offline]
         view = stage.run(self.over, [*there, *members])
         stage.finish(view, [*(sites if self.returning else there), *members])
+        view = stage.run(lambda _: True)  # with what was said after the round
         return self.observe(stage, view, succeeded=self.reached(stage, view))
 
     def observe(self, stage: Stage, view: StudyView, *, succeeded: bool) -> Observation:

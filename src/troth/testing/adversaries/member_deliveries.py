@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from troth.domain.hashing import digest
-from troth.roles.aggregator import Aggregator, AggregatorState
+from troth.roles.aggregator import Aggregator
+from troth.roles.member import AggregatorState
 from troth.roles.reporting import Report, round_keys
 from troth.roles.trainer import Trainer
+from troth.roles.verifying import Slot
 from troth.round.driver import Party
 from troth.round.mail import Inbox, Outbox
 from troth.round.sharing import Sharing
@@ -16,22 +18,32 @@ from troth.round.study import Study
 from troth.round.transitions import State
 from troth.round.view import RoundView, StudyView
 from troth.testing.adversaries.attack import (
+    EVERY_MODE,
     Outcome,
     argument,
     contract_rule,
     no_switch,
 )
-from troth.testing.adversaries.member import HONEST, LIAR, MemberAttack, Sent, Unrepentant
+from troth.testing.adversaries.member import (
+    HONEST,
+    MemberAttack,
+    Sent,
+    Unrepentant,
+    dishonest,
+    leaves,
+)
 from troth.testing.adversaries.member_noise import WithoutKey
 from troth.testing.adversaries.observing import NOWHERE, named_by_abort
 from troth.testing.adversaries.stage import Stage, in_set
+
+STILL_DENYING = {"B4": leaves(State.ANSWERED, "Disagree")}
 
 
 class WaitingMember(Aggregator):
     """Does not report noise before it has every member's key."""
 
     def _report_noise(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
-        if round_keys(self.study, view, replace(inbox, now=0)) is None:
+        if round_keys(self.study, view, replace(inbox, now=0), 0) is None:
             return Outbox(state)
         return super()._report_noise(state, view, inbox)
 
@@ -40,7 +52,7 @@ class WaitingSite(Trainer):
     """Does not report before it has every member's key."""
 
     def _make(self, view: RoundView, inbox: Inbox) -> tuple[Sharing, Report] | None:
-        keys = round_keys(self.study, view, replace(inbox, now=0))
+        keys = round_keys(self.study, view, replace(inbox, now=0), 0)
         return super()._make(view, inbox) if keys else None
 
 
@@ -48,6 +60,8 @@ class NoKey(MemberAttack):
     """A member announces a key that it serves to nobody, so that others miss their duty."""
 
     name = "no-usable-key"
+    modes = EVERY_MODE
+    otherwise = STILL_DENYING
     expected = Outcome.DETECTED
     caught = "abort Noise"
     named = ("aggregator 0", "aggregator 1")
@@ -83,9 +97,9 @@ class Denying(Unrepentant):
     denied: tuple[int, ...]
     """Their places."""
 
-    def _opened(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> dict[int, bytes]:
+    def _opened(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> dict[Slot, bytes]:
         opened = super()._opened(state, view, inbox)
-        return {place: body for place, body in opened.items() if place not in self.denied}
+        return {slot: body for slot, body in opened.items() if slot[0] not in self.denied}
 
 
 class Denial(MemberAttack, ABC):
@@ -100,7 +114,7 @@ class Denial(MemberAttack, ABC):
     def liar(self, stage: Stage, study: Study) -> Aggregator:
         """One that denies."""
         del stage
-        role = self.denier(study, study.committee[LIAR], os.urandom)
+        role = dishonest(self.denier, study)
         role.denied = self.denied(study)
         return role
 
@@ -117,6 +131,8 @@ class HonestNoiseDenied(NoiseDenial):
     """A member says twice that it cannot open another member's noise, to have that one named."""
 
     name = "honest-noise-denied"
+    modes = EVERY_MODE
+    otherwise = STILL_DENYING
     expected = Outcome.DETECTED
     caught = "abort Noise"
     named = ("aggregator 0", "aggregator 1")
@@ -131,14 +147,14 @@ class HonestNoiseDenied(NoiseDenial):
 class DenyingOnce(Denying):
     """Takes its word back when the share is shown to all."""
 
-    def _opened(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> dict[int, bytes]:
+    def _opened(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> dict[Slot, bytes]:
         if view.state is State.CLOSED:
             return super()._opened(state, view, inbox)
         return super(Denying, self)._opened(state, view, inbox)
 
 
 class NotAnswering(Aggregator):
-    """Does not answer a denial of its noise."""
+    """Does not answer a denial."""
 
     def _answer(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
         del view, inbox
@@ -149,10 +165,11 @@ class HonestNoiseDeniedOnce(NoiseDenial):
     """A member says that it cannot open another member's noise, to have the round end."""
 
     name = "honest-noise-denied-once"
+    modes = EVERY_MODE
     expected = Outcome.REFUSED
     caught = "answer"
     wants = "the round ends and only the honest member is named"
-    switch = argument("an owner that does not show to everybody the share which is denied")
+    switch = argument("members that do not answer a denial: in A its owner, in B all")
     denier = DenyingOnce
     careless = NotAnswering
 
@@ -214,10 +231,11 @@ class SiteDenied(Denial):
     """A member says that it cannot open a site's report, to keep that site out."""
 
     name = "site-denied"
+    modes: ClassVar[tuple[str, ...]] = ("A", "B3")
     expected = Outcome.LIMIT
     caught = NOWHERE
     wants = "an honest report is left out and nobody is named"
-    switch = no_switch("a limit in mode A: visible, but nobody can tell who lied")
+    switch = no_switch("a limit in A and B3: visible, but nobody can tell who lied")
 
     def denied(self, study: Study) -> tuple[int, ...]:
         """The first site's."""
@@ -235,6 +253,8 @@ class AllButOneDenied(Denial):
     """A member says that it cannot open any site's report but one, to learn that one's update."""
 
     name = "all-sites-but-one-denied"
+    modes = EVERY_MODE
+    otherwise = STILL_DENYING
     expected = Outcome.DETECTED
     caught = "abort Quorum"
     wants = "the accepted set holds one site's update only"

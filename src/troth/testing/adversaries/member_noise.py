@@ -4,6 +4,7 @@ import os
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,8 @@ from troth.domain.hashing import digest
 from troth.ledger.bindings import rounds
 from troth.privacy.secagg.messages import InputShare
 from troth.privacy.secagg.pine import Pine
-from troth.roles.aggregator import Aggregator, AggregatorState
+from troth.roles.aggregator import Aggregator
+from troth.roles.member import AggregatorState
 from troth.roles.noise import noise_reports
 from troth.roles.reporting import round_keys, seal_report
 from troth.roles.verifying import Verified, read_envelopes
@@ -24,7 +26,15 @@ from troth.round.study import Study
 from troth.round.transcript import report_nonce
 from troth.round.transitions import Fault, State
 from troth.round.view import RoundView, StudyView
-from troth.testing.adversaries.attack import Outcome, argument, no_switch
+from troth.storage.keys import HpkePublicKey
+from troth.testing.adversaries.attack import (
+    EVERY_MODE,
+    Must,
+    Observation,
+    Outcome,
+    argument,
+    no_switch,
+)
 from troth.testing.adversaries.lenient import believed, lenient, without_proofs
 from troth.testing.adversaries.member import (
     HONEST,
@@ -32,26 +42,35 @@ from troth.testing.adversaries.member import (
     MemberAttack,
     Sent,
     Unrepentant,
+    dishonest,
+    leaves,
 )
 from troth.testing.adversaries.member_verdicts import forged_to_pass
-from troth.testing.adversaries.observing import NOWHERE
+from troth.testing.adversaries.observing import NOWHERE, observe_round
 from troth.testing.adversaries.stage import Stage, in_set, published_sum
 from troth.testing.forgers import Report, shard_over_norm
 
 Vector = npt.NDArray[np.int64]
-ONE_OVER_M = no_switch("a limit of mode A: with probability 1/M the one candidate is not opened")
+ONE_OVER_M = no_switch("a limit: with probability 1/M the one candidate is not opened")
+UNDELIVERED: Mapping[str, Must] = {"B4": Must(Outcome.REJECTED, "verdict undelivered")}
+LEFT_OUT: Mapping[str, Must] = {"B4": Must(Outcome.REJECTED, "verdict norm_equality")}
+OPENED_WRONGLY: Mapping[str, Must] = {"B4": leaves(State.SEEDED, "Fault")}
 SEEDS_BELIEVED = argument("voters that do not remake opened noise from its seeds")
 
 
 class OwnNoise(Unrepentant):
     """Reports noise vectors that it chose as some of its candidates."""
 
-    vectors: Mapping[int, Vector]
+    vectors: Mapping[int, Vector] = MappingProxyType({})
     """By candidate."""
     sharer: Sharer = staticmethod(share_honestly)
 
+    def _keys(self, view: RoundView, inbox: Inbox) -> list[HpkePublicKey] | None:
+        """The members' keys that it seals to, once they are there."""
+        return round_keys(self.study, view, inbox, self.study.terms.windows.report)
+
     def _report_noise(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Sent:
-        keys = round_keys(self.study, view, inbox)
+        keys = self._keys(view, inbox)
         if state.noise or keys is None:
             return super()._report_noise(state, view, inbox)
         where = self.study.where(view.number)
@@ -87,8 +106,24 @@ class OwnNoise(Unrepentant):
         return Outbox(state, keeps=blobs, puts=(*blobs, listed), posts=(post,))
 
 
+def observe_own_noise(stage: Stage, view: StudyView, *, succeeded: bool) -> Observation:
+    """What public records say, of the dishonest member's noise too (which B4 can do without)."""
+    account, place = stage.study.committee[LIAR], stage.study.noise_place(LIAR, 0)
+    return observe_round(stage, view, account, succeeded=succeeded, place=place)
+
+
+class Believing(Aggregator):
+    """Does not remake opened noise from its seeds where members decide on that (B4)."""
+
+    def _absent(self, *_: object) -> list[int]:
+        return []
+
+
 class ChosenNoise(MemberAttack, ABC):
     """A member that reports vectors of its choice as noise."""
+
+    modes: ClassVar[tuple[str, ...]] = EVERY_MODE
+    careless: ClassVar[type[Aggregator]] = Believing
 
     role: ClassVar[type[OwnNoise]] = OwnNoise
     candidates: ClassVar[tuple[int, ...]] = (0,)
@@ -102,7 +137,7 @@ class ChosenNoise(MemberAttack, ABC):
     def liar(self, stage: Stage, study: Study) -> Aggregator:
         """The member."""
         del stage
-        role = self.role(study, study.committee[LIAR], os.urandom)
+        role = dishonest(self.role, study)
         vector = np.zeros(study.terms.model.dimension, dtype=np.int64)
         vector[0] = self.first_entry(study)
         every = range(study.terms.privacy.noise_candidates)
@@ -110,16 +145,17 @@ class ChosenNoise(MemberAttack, ABC):
         return role
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
-        """Whether a sum is final with a candidate of its choice in it."""
+        """Whether a sum is final with a candidate of its choice in it that is not taken off."""
         found = view.rounds[1]
-        final = found.state is State.FINAL
-        return final and in_set(found, stage.study.noise_place(LIAR, 0))
+        stays = found.state is State.FINAL and not found.recovered >> LIAR & 1
+        return stays and in_set(found, stage.study.noise_place(LIAR, 0))
 
 
 class ZeroOpened(ChosenNoise):
     """A member reports zeros as one of its candidates, which is then opened."""
 
     name = "zero-noise-opened"
+    otherwise = OPENED_WRONGLY
     expected = Outcome.ATTRIBUTED
     caught = "abort Fault"
     named = ("aggregator 1",)
@@ -144,6 +180,7 @@ class ZeroEverywhere(ChosenNoise):
     """A member reports zeros as all of its candidates."""
 
     name = "zero-noise-everywhere"
+    otherwise = OPENED_WRONGLY
     expected = Outcome.ATTRIBUTED
     caught = "abort Fault"
     named = ("aggregator 1",)
@@ -171,6 +208,7 @@ class BiasedOpened(Biased):
     """A member biases one of its candidates by all that the bound allows, and has to open it."""
 
     name = "biased-noise-opened"
+    otherwise = OPENED_WRONGLY
     expected = Outcome.ATTRIBUTED
     caught = "abort Fault"
     named = ("aggregator 1",)
@@ -215,6 +253,7 @@ class OversizedNoise(FarTooLong):
     """A member sends noise above its norm bound and defends it with seeds of other noise."""
 
     name = "noise-above-bound"
+    otherwise = LEFT_OUT
     expected = Outcome.ATTRIBUTED
     caught = "abort Noise, then the audit"
     named: ClassVar[tuple[str, ...]] = ("aggregator 1",)
@@ -228,6 +267,10 @@ class OversizedNoise(FarTooLong):
     def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether it is."""
         return in_set(view.rounds[1], stage.study.noise_place(LIAR, 0))
+
+    def observe(self, stage: Stage, view: StudyView, *, succeeded: bool) -> Observation:
+        """What public records say, of that noise too."""
+        return observe_own_noise(stage, view, succeeded=succeeded)
 
 
 class Silent(OwnNoise):
@@ -274,6 +317,7 @@ class PassingNoise(OwnNoise):
 class PassedNoise(FarTooLong, ABC):
     """A member passes noise above its bound by a forged verifier share of its own."""
 
+    modes: ClassVar[tuple[str, ...]] = ("A",)
     role = PassingNoise
 
     def sharer(self, role: OwnNoise) -> Sharer:
@@ -344,6 +388,8 @@ class NoiseListCopied(MemberAttack):
     """A member posts another member's list of noise as its own, and saves its own noise."""
 
     name = "noise-list-copied"
+    modes = EVERY_MODE
+    otherwise = UNDELIVERED
     expected = Outcome.DETECTED
     caught = "abort Noise"
     named = ("aggregator 0", "aggregator 1")
@@ -360,6 +406,10 @@ class NoiseListCopied(MemberAttack):
     def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether it is."""
         return in_set(view.rounds[1], stage.study.noise_place(LIAR, 0))
+
+    def observe(self, stage: Stage, view: StudyView, *, succeeded: bool) -> Observation:
+        """What public records say, of its noise too."""
+        return observe_own_noise(stage, view, succeeded=succeeded)
 
 
 class WithoutKey(Unrepentant):

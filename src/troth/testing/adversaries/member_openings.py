@@ -6,12 +6,14 @@ from dataclasses import replace
 from troth.domain.hashing import digest
 from troth.ledger.bindings import rounds
 from troth.ledger.interface import Call
-from troth.roles.aggregator import AggregatorState
+from troth.roles.member import AggregatorState
 from troth.round.mail import Inbox
 from troth.round.transcript import PICK_LEVEL, key_chain
 from troth.round.transitions import Fault, State
 from troth.round.view import RoundView, StudyView
 from troth.testing.adversaries.attack import (
+    EVERY_MODE,
+    REPLICATED,
     Actor,
     Observation,
     Outcome,
@@ -21,6 +23,7 @@ from troth.testing.adversaries.attack import (
 )
 from troth.testing.adversaries.clients import SendsOneCall
 from troth.testing.adversaries.member import LIAR, MemberAttack, Sent, Unrepentant
+from troth.testing.adversaries.member_noise import OPENED_WRONGLY, Believing
 from troth.testing.adversaries.observing import observe_round
 from troth.testing.adversaries.stage import Stage, in_state
 
@@ -42,6 +45,8 @@ class FalseSeeds(MemberAttack):
     """A member opens its noise with seeds of other noise, to have that taken off the sum."""
 
     name = "false-seeds-opened"
+    modes = EVERY_MODE
+    otherwise = OPENED_WRONGLY
     expected = Outcome.ATTRIBUTED
     caught = "abort Fault"
     named = ("aggregator 1",)
@@ -49,11 +54,13 @@ class FalseSeeds(MemberAttack):
     switch = BELIEVED
     overlooked = Fault.OPENING
     role = OtherSeeds
+    careless = Believing
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
-        """Whether it is final."""
+        """Whether it is final, and holders did not take off the true noise."""
         del stage
-        return view.rounds[1].state is State.FINAL
+        found = view.rounds[1]
+        return found.state is State.FINAL and not found.recovered >> LIAR & 1
 
 
 class Repeating(Unrepentant):
@@ -72,6 +79,8 @@ class OpeningOfAnotherRound(MemberAttack):
     """A member opens its noise with the seeds that it had opened in the round before."""
 
     name = "opening-of-another-round"
+    modes = EVERY_MODE
+    otherwise = OPENED_WRONGLY
     expected = Outcome.ATTRIBUTED
     caught = "abort Fault"
     named = ("aggregator 1",)
@@ -79,6 +88,7 @@ class OpeningOfAnotherRound(MemberAttack):
     switch = BELIEVED
     overlooked = Fault.OPENING
     role = Repeating
+    careless = Believing
     setting = Setting(rounds=2)
 
     def play(self, stage: Stage, *, defended: bool) -> Observation:
@@ -95,15 +105,17 @@ class OpeningOfAnotherRound(MemberAttack):
         return observe_round(stage, view, self.account(stage), succeeded=succeeded, number=2)
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
-        """Whether the second round is final."""
+        """Whether the second round is final, and holders did not take off the true noise."""
         del stage
-        return view.rounds[2].state is State.FINAL
+        found = view.rounds[2]
+        return found.state is State.FINAL and not found.recovered >> LIAR & 1
 
 
 class OpensNoise(SendsOneCall, ABC):
     """A member opens its noise as the contract does not allow."""
 
     actor = Actor.MEMBER
+    modes = EVERY_MODE
     caught = "Rounds.openNoise: WrongSeeds"
     setting = Setting(candidates=4)
 
@@ -201,6 +213,7 @@ class AttestedEarly(SendsOneCall):
     """A member attests a model before all noise is opened."""
 
     name = "attested-before-openings"
+    modes = EVERY_MODE
     actor = Actor.MEMBER
     caught = "Rounds.attest: WrongState"
     wants = "an attestation stands on the ledger while openings are missing"
@@ -219,6 +232,7 @@ class NotOwing(SendsOneCall):
     """A member opens all its noise as a defence though none of it was rejected."""
 
     name = "defence-of-what-was-not-rejected"
+    modes = EVERY_MODE
     actor = Actor.MEMBER
     caught = "Rounds.defend: WrongState"
     wants = "seeds of noise that is in a final sum stand on the ledger as a defence"
@@ -233,3 +247,27 @@ class NotOwing(SendsOneCall):
     def call(self, stage: Stage) -> Call[None]:
         """All of them."""
         return rounds.defend(stage.study.study_id, 1, tuple(self.open))
+
+
+class PickBeforeSums(PickRevealedEarly):
+    """A member reveals its key before the holders of every share agree on its sum."""
+
+    name = "pick-revealed-before-sums"
+    modes = REPLICATED
+    wants = "the key stands on the ledger before all sums are agreed on"
+
+    def prepare(self, stage: Stage) -> None:
+        """The accepted set is fixed."""
+        stage.run(in_state(State.SETTLED))
+
+
+class LevelsSkipped(LevelSkipped):
+    """A member reveals its key where only the second hash of it is due."""
+
+    name = "reveal-skips-two-levels"
+    modes = REPLICATED
+    wants = "the key stands on the ledger before anything is judged"
+
+    def prepare(self, stage: Stage) -> None:
+        """The shares are delivered."""
+        stage.run(in_state(State.DELIVERED))

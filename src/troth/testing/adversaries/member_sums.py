@@ -13,8 +13,9 @@ from troth.ledger.bindings import rounds
 from troth.privacy.secagg.field import Elements
 from troth.privacy.secagg.outputs import OutputShare
 from troth.privacy.secagg.tags import tag, weighted
-from troth.roles.aggregator import Aggregator, AggregatorState
+from troth.roles.aggregator import Aggregator
 from troth.roles.following import Examine
+from troth.roles.member import AggregatorState
 from troth.round.driver import Party
 from troth.round.faults import Examined
 from troth.round.mail import Inbox
@@ -156,7 +157,8 @@ class Reweighing(Unrepentant):
         pine, share = self.study.site_pine, sums.share
         states = self._verified(state, view, inbox).states
         for place, weight in self.more.items():
-            share = pine.agg_update(share, states[place].out_share, weight % pine.field.modulus)
+            held = states[place, self.study.share_of(place, self.index)].out_share
+            share = pine.agg_update(share, held, weight % pine.field.modulus)
         return replace(sums, share=share), outputs
 
 
@@ -209,8 +211,9 @@ class Conspiracy(MemberAttack, ABC):
 
     def _true_sum(self, stage: Stage, view: StudyView) -> Any:
         def true(published: Any) -> Examined:
-            honest = tuple(Publication(role.honest, {}) for role in self.roles)
-            return replace(believed(published), publications=honest)
+            return replace(
+                believed(published), sums=tuple(role.honest.share for role in self.roles)
+            )
 
         return published_sum(stage, view, true)
 

@@ -2,15 +2,16 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 from troth.ledger.bindings import rounds
 from troth.privacy.secagg.messages import InputShare
 from troth.privacy.secagg.pine import Pine
-from troth.roles.aggregator import Aggregator, AggregatorState
+from troth.roles.aggregator import Aggregator
+from troth.roles.member import AggregatorState
 from troth.roles.trainer import Trainer
 from troth.roles.verifying import Verified, read_envelopes
 from troth.round.driver import Party
@@ -22,6 +23,7 @@ from troth.round.transitions import State
 from troth.round.verdict import reason_code
 from troth.round.view import RoundView, StudyView
 from troth.testing.adversaries.attack import (
+    EVERY_MODE,
     Observation,
     Outcome,
     Setting,
@@ -30,7 +32,15 @@ from troth.testing.adversaries.attack import (
     no_switch,
 )
 from troth.testing.adversaries.lenient import without_proofs
-from troth.testing.adversaries.member import HONEST, LIAR, MemberAttack, Sent, Unrepentant
+from troth.testing.adversaries.member import (
+    HONEST,
+    LIAR,
+    MemberAttack,
+    Sent,
+    Unrepentant,
+    dishonest,
+    leaves,
+)
 from troth.testing.adversaries.observing import NOWHERE
 from troth.testing.adversaries.site_proofs import FAR_TOO_LONG, Vector
 from troth.testing.adversaries.stage import Stage, in_set
@@ -63,6 +73,8 @@ class FalseAccept(MemberAttack):
     """A member says that it accepts a report which does not verify."""
 
     name = "false-accept"
+    modes = EVERY_MODE
+    otherwise: ClassVar = {"B4": leaves(State.JUDGED, "Disagree")}
     expected = Outcome.ATTRIBUTED
     caught = "abort Disagree, then the audit"
     named = ("aggregator 1",)
@@ -74,7 +86,7 @@ class FalseAccept(MemberAttack):
     def liar(self, stage: Stage, study: Study) -> Aggregator:
         """The member; it does not look at the proof."""
         del stage
-        return Accepting(without_proofs(study, SITE), study.committee[LIAR], os.urandom)
+        return dishonest(Accepting, without_proofs(study, SITE))
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether it is."""
@@ -95,6 +107,7 @@ class FalseReject(MemberAttack):
     """A member dissents from the verdict, to have sums over two sets bound by digests."""
 
     name = "dissent-for-a-second-sum"
+    modes = ("A", "B3")
     expected = Outcome.ATTRIBUTED
     caught = "abort Disagree, then the audit"
     named = ("aggregator 1",)
@@ -114,17 +127,25 @@ class Evicting(Unrepentant):
 
     victims: tuple[int, ...]
     """Their places."""
+    shares: tuple[int, ...] = ()
+    """Which ones of them; all that it holds where there are none."""
 
     def _verified(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> Verified:
         verified = super()._verified(state, view, inbox)
-        return replace(verified, file=spoiled(verified.file, *self.victims))
+        return replace(verified, file=spoiled(verified.file, *self.victims, shares=self.shares))
 
 
-def spoiled(file: VerifierFile, *places: int) -> VerifierFile:
-    """The same file with the first element of some verifier shares set to zero."""
+def spoiled(file: VerifierFile, *places: int, shares: Collection[int] = ()) -> VerifierFile:
+    """The same file with the first element of some verifier shares set to zero.
+
+    Args:
+        file: the member's true file.
+        places: of the reports.
+        shares: of them; all that the member holds where there are none.
+    """
     entries = tuple(
         replace(entry, verifier_share=bytes(8) + entry.verifier_share[8:])
-        if entry.place in places
+        if entry.place in places and (not shares or entry.share in shares)
         else entry
         for entry in file.entries
     )
@@ -134,6 +155,10 @@ def spoiled(file: VerifierFile, *places: int) -> VerifierFile:
 class Eviction(MemberAttack, ABC):
     """A member that publishes wrong verifier shares."""
 
+    role: ClassVar[type[Evicting]] = Evicting
+    shares: ClassVar[tuple[int, ...]] = ()
+    """Which ones of the reports; all that it holds where there are none."""
+
     @abstractmethod
     def victims(self, study: Study) -> tuple[int, ...]:
         """Places of the reports that are to fail."""
@@ -141,8 +166,8 @@ class Eviction(MemberAttack, ABC):
     def liar(self, stage: Stage, study: Study) -> Aggregator:
         """The member."""
         del stage
-        role = Evicting(study, study.committee[LIAR], os.urandom)
-        role.victims = self.victims(study)
+        role = dishonest(self.role, study)
+        role.victims, role.shares = self.victims(study), self.shares
         return role
 
 
@@ -247,7 +272,7 @@ def forged_to_pass(
     public_share: bytes,
     shares: Sequence[InputShare],
 ) -> VerifierFile:
-    """A member's file with one verifier share such that false proofs add up to nothing.
+    """A member's file with its first verifier share such that false proofs add up to nothing.
 
     Args:
         study: the study.
@@ -259,7 +284,7 @@ def forged_to_pass(
         shares: all its input shares, by share number: whoever made it told the member.
     """
     pine = study.pine(place)
-    own = study.share_of(place, [bytes(m) for m in study.committee].index(file.member))
+    own, *_ = study.shares_of(place, study.committee.index(file.member))
     others = [
         pine.verify_init(verify_key, number, nonce, pine.decode_public_share(public_share), share)
         for number, share in enumerate(shares)
@@ -274,7 +299,7 @@ def forged_to_pass(
                 pine.decode_verifier_share(entry.verifier_share), verifiers=forged
             ).encode(),
         )
-        if entry.place == place
+        if (entry.place, entry.share) == (place, own)
         else entry
         for entry in file.entries
     )
@@ -311,6 +336,7 @@ class ForgedVerifierShare(MemberAttack):
     wants = "the report is in the accepted set and the audit finds nothing"
     switch = no_switch("a limit of mode A: integrity needs every member to verify honestly")
     setting = Setting(vectors={SITE: FAR_TOO_LONG})
+    role: ClassVar[type[Helping]] = Helping
 
     def sites(self, stage: Stage, *, defended: bool) -> list[Party[Any]]:
         """The site tells the member its input shares, so that it can foresee."""
@@ -330,7 +356,7 @@ class ForgedVerifierShare(MemberAttack):
     def liar(self, stage: Stage, study: Study) -> Aggregator:
         """The member."""
         del stage
-        role = Helping(study, study.committee[LIAR], os.urandom)
+        role = dishonest(self.role, study)
         role.theirs = self.told
         return role
 
@@ -371,7 +397,7 @@ class FileNotItsDigest(MemberAttack):
 
     def liar(self, stage: Stage, study: Study) -> Aggregator:
         """The member; whoever runs the store helps it."""
-        role = Adapting(study, study.committee[LIAR], os.urandom)
+        role = dishonest(Adapting, study)
         role.serve = lambda name, data: plant(stage.folder, name, data)
         return role
 

@@ -46,9 +46,20 @@ def observe_round(
     if place is not None and verdict_at(found, place) not in ("", "accepted"):
         caught = f"verdict {verdict_at(found, place)}"
         return Observation(Outcome.REJECTED, caught, (), succeeded)
+    if found.left:
+        return _gone(stage, found, attacker, succeeded=succeeded)
     if not succeeded:
         return Observation(*_overcome(found), (), succeeded)
     return observe_audit(stage)
+
+
+def _gone(stage: Stage, found: RoundView, attacker: Address, *, succeeded: bool) -> Observation:
+    """A round that went on without somebody: the ledger names who, and why."""
+    caught = ", ".join(f"left {state.title} ({reason})" for state, reason in found.left.values())
+    named = tuple(sorted(map(stage.label, found.left)))
+    right = set(found.left) == {attacker}
+    outcome = Outcome.ATTRIBUTED if right else Outcome.DETECTED
+    return Observation(Outcome.LIMIT if succeeded else outcome, caught, named, succeeded)
 
 
 def _overcome(found: RoundView) -> tuple[Outcome, str]:

@@ -3,27 +3,39 @@
 import os
 from abc import ABC
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
 from troth.ledger.bindings import privacy_ledger
-from troth.roles.aggregator import AggregatorState
+from troth.roles.aggregator import Aggregator
+from troth.roles.member import AggregatorState
 from troth.roles.reporting import Report
 from troth.roles.trainer import Trainer
 from troth.round.mail import Inbox, Outbox
 from troth.round.sharing import Sharing
+from troth.round.study import Study
 from troth.round.transitions import State, table
 from troth.round.view import RoundView, StudyView
 from troth.testing.adversaries.attack import (
+    EVERY_MODE,
     Actor,
     Attack,
+    Must,
     Observation,
     Outcome,
     Setting,
     contract_rule,
     no_switch,
 )
-from troth.testing.adversaries.member import MemberAttack, Sent, Unrepentant
+from troth.testing.adversaries.member import (
+    MemberAttack,
+    Sent,
+    Unrepentant,
+    dishonest,
+    leaves,
+)
 from troth.testing.adversaries.observing import NOWHERE, noticed_limit, observe_round
+from troth.testing.adversaries.site_envelopes import missealing
 from troth.testing.adversaries.stage import (
     Stage,
     ended,
@@ -31,10 +43,13 @@ from troth.testing.adversaries.stage import (
     has_accusations_left,
     in_set,
     in_state,
+    without,
 )
 
 LIAR, VICTIM = 1, 2
 """Places of a dishonest site and of the one that is to stand alone."""
+FIRST = 2
+"""Index of the member that crashes first, where two do."""
 
 
 class SilentSite(Attack):
@@ -42,6 +57,7 @@ class SilentSite(Attack):
 
     name = "site-never-reports"
     actor = Actor.SITE
+    modes = EVERY_MODE
     expected = Outcome.REJECTED
     caught = "verdict absent"
     wants = "the round ends without a model"
@@ -61,6 +77,7 @@ class SilentAfterReporting(Attack):
 
     name = "silence-after-reporting"
     actor = Actor.SITE
+    modes = EVERY_MODE
     expected = Outcome.LIMIT
     caught = NOWHERE
     wants = "the round ends only after its last window, with a model that the site did not confirm"
@@ -95,6 +112,7 @@ class SilentUnderEverySite(Attack):
 
     name = "silence-under-every-site"
     actor = Actor.SITE
+    modes = EVERY_MODE
     expected = Outcome.DETECTED
     caught = "abort Silent"
     wants = "the round ends and the site has as many accusations as before"
@@ -115,6 +133,7 @@ class JunkFillsQuorum(Attack):
 
     name = "junk-fills-quorum"
     actor = Actor.SITE
+    modes = EVERY_MODE
     expected = Outcome.DETECTED
     caught = "abort Quorum"
     wants = "a final sum holds one site's update only"
@@ -138,6 +157,7 @@ class Aborts(Attack, ABC):
     """A member lets round after round abort, to drain budgets."""
 
     actor = Actor.CLIENT
+    modes = ("A", "B3")
     caught = "abort Withheld"
     named = ("aggregator 1",)
     setting = Setting(max_aborts=2)
@@ -146,7 +166,7 @@ class Aborts(Attack, ABC):
 
     def drained(self, stage: Stage) -> tuple[bool, Observation]:
         """Abort as often as the study allows; whether a lineage paid, and what the ledger says."""
-        others = [*stage.sites, stage.aggregators[0]]
+        others = [*stage.sites, *without(stage.aggregators, LIAR)]
         rounds_played = self.setting.max_aborts + 1
         for _ in range(rounds_played):
             stage.run(in_state(self.until))
@@ -199,6 +219,7 @@ class BudgetClosed(Attack):
 
     name = "budget-closed"
     actor = Actor.SITE
+    modes = EVERY_MODE
     expected = Outcome.LIMIT
     caught = "abort NotOpened"
     wants = "the round does not open, nobody is named and nothing is charged"
@@ -220,7 +241,7 @@ class BudgetClosed(Attack):
 class Withholding(Unrepentant):
     """Does nothing in some states."""
 
-    silent: ClassVar[tuple[State, ...]]
+    silent: tuple[State, ...]
 
     def step(self, state: AggregatorState, inbox: Inbox) -> Sent:
         """The next step, or none."""
@@ -232,43 +253,43 @@ class Withholding(Unrepentant):
 class Withheld(MemberAttack, ABC):
     """A member withholds what a round waits for."""
 
+    state: ClassVar[State]
+    """In which it does."""
+    modes = EVERY_MODE
     expected = Outcome.ATTRIBUTED
     caught = "abort Withheld"
     named = ("aggregator 1",)
+    wants = "the round ends and the member is not named"
+    switch = no_switch("liveness: nobody can be made to speak, only be named for silence")
+
+    def liar(self, stage: Stage, study: Study) -> Aggregator:
+        """The member that is silent in that state."""
+        del stage
+        role = dishonest(Withholding, study)
+        role.silent = (self.state,)
+        return role
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether it gets away with it: by default, without being named."""
-        return view.rounds[1].aborted != ("Withheld", self.account(stage))
-
-
-class KeepingVerifyReveal(Withholding):
-    """Keeps h²(k_j)."""
-
-    silent = (State.DELIVERED,)
+        found = view.rounds[1]
+        named = found.aborted == ("Withheld", self.account(stage))
+        return found.state is State.ABORTED and not named
 
 
 class RevealWithheld(Withheld):
     """A member withholds its first reveal, so that there is no verify key."""
 
     name = "reveal-withheld"
-    wants = "the round ends and the member is not named"
-    switch = no_switch("liveness: nobody can be made to speak, only be named for silence")
-    role = KeepingVerifyReveal
-
-
-class KeepingChallengeReveal(Withholding):
-    """Keeps h(k_j)."""
-
-    silent = (State.SUMMED,)
+    state = State.DELIVERED
+    otherwise: ClassVar = {"B4": leaves(state, "Withheld")}
 
 
 class ChallengeWithheld(Withheld):
     """A member withholds its second reveal, so that there is no challenge for the tags."""
 
     name = "challenge-withheld"
-    wants = "the round ends and the member is not named"
-    switch = no_switch("liveness: nobody can be made to speak, only be named for silence")
-    role = KeepingChallengeReveal
+    modes = ("A",)
+    state = State.SUMMED
 
 
 class Guilty(Withheld, ABC):
@@ -279,70 +300,97 @@ class Guilty(Withheld, ABC):
     setting = Setting(max_aborts=2)
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
-        """Whether the study may go on with it."""
-        return view.rounds[1].state is State.ABORTED and not guilty(stage, 1)
-
-
-class KeepingKey(Withholding):
-    """Keeps k_j."""
-
-    silent = (State.HELD,)
+        """Whether the study goes on with it."""
+        return view.rounds[1].state.ended and not guilty(stage, LIAR)
 
 
 class PickWithheld(Guilty):
     """A member withholds its key once all sums are published, so that no noise is opened."""
 
     name = "pick-withheld"
-    role = KeepingKey
-
-
-class KeepingSeeds(Withholding):
-    """Opens no noise."""
-
-    silent = (State.PICKED,)
+    state = State.HELD
+    otherwise: ClassVar = {"B4": leaves(state, "Withheld")}
 
 
 class CandidatesNotOpened(Guilty):
     """A member does not open its candidates once it knows which ones it would have to open."""
 
     name = "candidates-not-opened"
-    role = KeepingSeeds
+    state = State.PICKED
+    otherwise: ClassVar = {"B4": leaves(state, "Withheld")}
 
 
-AWAITED = [state for state, ends in table().timeouts.items() if ends[-1].names == "missing member"]
-"""States that wait for members by name."""
-ALWAYS_REACHED = [s for s in AWAITED if s not in (State.CONTESTED, State.ANSWERED)]
-"""Those of them that a round passes though nobody denies noise."""
+NAMING = {state for state, ends in table().timeouts.items() if ends[-1].names == "missing member"}
+AWAITED = [state for state in State if state in NAMING | {State.OPEN}]
+"""States that wait for members by name, in the order of a round."""
+PASSED_BY = {
+    "A": {State.CONTESTED, State.ANSWERED, State.SEEDED},
+    "B3": {State.SUMMED, State.CHALLENGED, State.PUBLISHED, State.SEEDED},
+    "B4": {State.SUMMED, State.CHALLENGED, State.PUBLISHED},
+}
+"""Those of which a round in which shares are missing at first has none."""
 
 
 class CrashAtEachStep(Attack):
-    """A member stops at every step in turn, one round each."""
+    """A member stops at every step in turn, one study each."""
 
     name = "crash-at-each-step"
     actor = Actor.MEMBER
+    modes = EVERY_MODE
     expected = Outcome.ATTRIBUTED
     caught = "abort Withheld"
     named = ("aggregator 1",)
+    otherwise: ClassVar = {"B4": Must(Outcome.ATTRIBUTED, "left (Withheld)", named)}
     wants = "some round ends and the member is not named"
     switch = no_switch("liveness: nobody can be made to speak, only be named for silence")
-    setting = Setting(max_aborts=len(ALWAYS_REACHED))
 
     def play(self, stage: Stage, *, defended: bool) -> Observation:
-        """As many rounds as there are such steps; one that proves guilt ends its study."""
+        """A study for each such step, as far as it takes to see whether the round goes on.
+
+        One site seals its shares wrongly to one member, so that in B the steps in which others help
+        it are played, too.
+        """
         del defended
-        account, number = stage.study.committee[LIAR], 0
-        seen: list[Observation] = []
-        for state in ALWAYS_REACHED:
-            number += 1
-            others = [*stage.sites, stage.aggregators[0]]
-            stage.run(in_state(state))
-            view = stage.run(_ended(number), others)
-            unnamed = view.rounds[number].aborted != ("Withheld", account)
-            seen.append(observe_round(stage, view, account, succeeded=unnamed, number=number))
-            if guilty(stage, LIAR):
-                stage, number = stage.fresh(), 0
+        account, seen = stage.study.committee[LIAR], list[Observation]()
+        for state in AWAITED:
+            if state in PASSED_BY[stage.study.terms.mode]:
+                continue
+            stage = stage.fresh()
+            sites = [stage.sites[0], stage.party(missealing(stage, 0)), stage.sites[2]]
+            stage.run(in_state(state), [*sites, *stage.aggregators])
+            view = stage.run(_beyond(state), [*sites, *without(stage.aggregators, LIAR)])
+            found = view.rounds[1]
+            unnamed = found.state is State.ABORTED and found.aborted != ("Withheld", account)
+            one = observe_round(stage, view, account, succeeded=unnamed)
+            seen.append(replace(one, caught=one.caught.replace(f"{state.title} ", "")))
         return next((one for one in seen if one != seen[0]), seen[0])
 
 
-def _ended(number: int) -> Callable[[StudyView], bool]:
-    return lambda view: number in view.rounds and view.rounds[number].state.ended
+class TwoCrash(Attack):
+    """Two members of four stop, one after the other, at different steps of a round."""
+
+    name = "two-members-crash"
+    actor = Actor.MEMBER
+    modes = ("B4",)
+    expected = Outcome.ATTRIBUTED
+    caught = "abort Withheld"
+    named = ("aggregator 1",)
+    wants = "the round ends and not both of them are named"
+    switch = no_switch("liveness: nobody can be made to speak, only be named for silence")
+
+    def play(self, stage: Stage, *, defended: bool) -> Observation:
+        """The first one leaves, the round goes on; with the second one it ends."""
+        del defended
+        study, parties = stage.study, [*stage.sites, *stage.aggregators]
+        stage.run(in_state(State.DELIVERED), parties)
+        stage.run(in_state(State.SETTLED), [*stage.sites, *without(stage.aggregators, FIRST)])
+        view = stage.run(ended, [*stage.sites, *without(stage.aggregators, FIRST, LIAR)])
+        found, account = view.rounds[1], study.committee[LIAR]
+        named = study.committee[FIRST] in found.left and found.aborted == ("Withheld", account)
+        stopped = found.state is State.ABORTED
+        return observe_round(stage, view, account, succeeded=stopped and not named)
+
+
+def _beyond(state: State) -> Callable[[StudyView], bool]:
+    """Until the first round has left a state, for the next one or for its end."""
+    return lambda view: 1 in view.rounds and view.rounds[1].state > state

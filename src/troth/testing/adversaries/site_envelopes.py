@@ -4,30 +4,33 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from troth.domain import canonical
-from troth.ledger.address import Address
+from troth.domain.hashing import digest
 from troth.privacy.secagg.outputs import OutputShare
-from troth.roles.aggregator import Aggregator, AggregatorState
-from troth.roles.reporting import KeptReport, Report
+from troth.roles.aggregator import Aggregator
+from troth.roles.member import AggregatorState
+from troth.roles.reporting import KeptReport, Report, context
 from troth.roles.trainer import Trainer
+from troth.roles.verifying import Slot, whole
+from troth.round.driver import Party
 from troth.round.mail import Inbox, Outbox, Wanted
-from troth.round.messages import MAX_MESSAGE
-from troth.round.publication import Sums
+from troth.round.messages import MAX_MESSAGE, decode_envelope
 from troth.round.sharing import Sharing
 from troth.round.transcript import share_commitment
-from troth.round.transitions import Fault, State
+from troth.round.transitions import State
 from troth.round.view import RoundView, StudyView
 from troth.storage.blobs import LocalBlobs
-from troth.storage.context import SealContext
 from troth.storage.keys import HpkeKeyPair
 from troth.storage.seal import open_sealed
 from troth.testing.adversaries.attack import (
+    EVERY_MODE,
+    REPLICATED,
     Actor,
     Attack,
     Observation,
@@ -35,12 +38,14 @@ from troth.testing.adversaries.attack import (
     Setting,
     argument,
 )
-from troth.testing.adversaries.lenient import believed, blind_to, lenient
+from troth.testing.adversaries.lenient import lenient
 from troth.testing.adversaries.member import Unlooking
 from troth.testing.adversaries.observing import observe_round
 from troth.testing.adversaries.stage import (
     NOISE_RANGE,
     Stage,
+    committee,
+    decided,
     ended,
     in_set,
     in_state,
@@ -90,16 +95,19 @@ class TwistedReport(Attack, ABC):
     """A site that twists its report after it was made."""
 
     actor = Actor.SITE
+    modes = EVERY_MODE
     expected = Outcome.REJECTED
     caught = "verdict undelivered"
+    lasting: ClassVar[bool] = False
+    """Whether it has what it wants only when the round is over, not when S is fixed."""
 
     @abstractmethod
     def twist(self, stage: Stage, report: Report) -> Report:
         """What becomes of the report."""
 
-    def member(self, stage: Stage, account: Address) -> Aggregator:
-        """A member without the defence; an honest one where it is the store's that is left out."""
-        return Aggregator(stage.study, account, os.urandom)
+    def careless(self, stage: Stage) -> list[Party[Any]]:
+        """The members without the defence; honest ones where it is the store's that is left out."""
+        return committee(stage, stage.study)
 
     def prepare(self, stage: Stage, *, defended: bool) -> None:
         """What happens once the round is open, before the dishonest site reports."""
@@ -120,15 +128,13 @@ class TwistedReport(Attack, ABC):
         """One round; the others see what is twisted only when it is there."""
         stage.run(in_state(State.OPEN), stage.aggregators)
         self.prepare(stage, defended=defended)
-        committee = stage.study.committee
-        members = (
-            stage.aggregators
-            if defended
-            else [stage.party(self.member(stage, account)) for account in committee]
-        )
+        members = stage.aggregators if defended else self.careless(stage)
         sites = [stage.sites[VICTIM], stage.party(self.liar(stage)), stage.sites[2]]
-        view = stage.run(ended, [*sites, *members])
-        stage.finish(view, members)
+        if self.lasting:
+            view = stage.run(ended, [*sites, *members])
+            stage.finish(view, members)
+        else:
+            view = stage.run(decided, [*sites, *members])
         succeeded = self.reached(stage, view)
         attacker = stage.study.sites[LIAR]
         return observe_round(stage, view, attacker, succeeded=succeeded, place=LIAR)
@@ -137,26 +143,19 @@ class TwistedReport(Attack, ABC):
 class Uncommitted(Aggregator):
     """Uses what it opened without comparing it with the commitment."""
 
-    def _opened(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> dict[int, bytes]:
+    def _opened(self, state: AggregatorState, view: RoundView, inbox: Inbox) -> dict[Slot, bytes]:
         opened = super()._opened(state, view, inbox)
         envelope = view.reports[self.study.sites[LIAR]]
         (data,) = inbox.take([Wanted(envelope, self.study.envelope_limit, keep=True)])
-        listed = json.loads(data or b"{}")["shares"][self.index]
-        wanted = Wanted(bytes.fromhex(listed["digest"][2:]), listed["size"], keep=True)
-        (sealed,) = inbox.take([wanted])
-        where = self.study.where(view.number)
-        context = SealContext(
-            chain_id=where.chain_id,
-            contract=bytes(where.contract),
-            study=where.study,
-            round=where.round,
-            role="site",
-            party=bytes(self.study.sites[LIAR]),
-            candidate=None,
-            share=self.index,
-        )
+        found = decode_envelope(data or b"", self.study, view.number, LIAR)
+        shares = self.study.shares_of(LIAR, self.index)
+        listed = [found.shares[share] for share in shares]
+        blobs = inbox.take(Wanted(item.digest, item.size, keep=True) for item in listed)
         keys = HpkeKeyPair.decode(state.hpke)
-        return opened | {LIAR: open_sealed(sealed or b"", context, self.account, keys)}
+        for share, sealed in zip(shares, blobs, strict=True):
+            bound = context(found.where, found.reporter, share)
+            opened[LIAR, share] = open_sealed(sealed or b"", bound, self.account, keys)
+        return opened
 
 
 class NotItsCommitment(TwistedReport):
@@ -176,9 +175,9 @@ class NotItsCommitment(TwistedReport):
 
         return edited(report, edit)
 
-    def member(self, stage: Stage, account: Address) -> Aggregator:
-        """One that does not compare."""
-        return Uncommitted(stage.study, account, os.urandom)
+    def careless(self, stage: Stage) -> list[Party[Any]]:
+        """Members that do not compare."""
+        return committee(stage, stage.study, Uncommitted)
 
 
 class Insisting(Aggregator):
@@ -187,56 +186,65 @@ class Insisting(Aggregator):
     def _deliver(
         self, state: AggregatorState, view: RoundView, inbox: Inbox
     ) -> Outbox[AggregatorState]:
-        whole = view.present == sum(1 << place for place in self._opened(state, view, inbox))
-        return super()._deliver(state, view, inbox) if whole else Outbox(state)
+        opened = whole(self.study, self.index, self._opened(state, view, inbox))
+        return super()._deliver(state, view, inbox) if opened == view.present else Outbox(state)
 
 
 @dataclass(frozen=True)
 class OtherKey(Inbox):
     """An inbox in which one member's HPKE key of the round is another one."""
 
-    instead: tuple[bytes, bytes] = (b"", b"")
-    """Digest of the key and what is read in its place."""
+    instead: Mapping[bytes, bytes] = field(default_factory=dict)
+    """By digest of a key, what is read in its place."""
 
     def take(self, wanted: Any) -> tuple[bytes | None, ...]:
         """As the real one, but for that key."""
         asked = tuple(wanted)
         found = super().take(asked)
         return tuple(
-            self.instead[1] if item.digest == self.instead[0] else data
-            for item, data in zip(asked, found, strict=True)
+            self.instead.get(item.digest, data) for item, data in zip(asked, found, strict=True)
         )
 
 
 class Missealing(Trainer):
-    """Seals the first member's share to a key that nobody has."""
+    """Seals the shares of some members to keys that nobody has."""
+
+    victims: tuple[int, ...] = (0,)
 
     def _make(self, view: RoundView, inbox: Inbox) -> tuple[Sharing, Report] | None:
-        key = view.hpke_keys[self.study.committee[0]]
-        false = HpkeKeyPair.generate().public.encoded
-        return super()._make(view, OtherKey(inbox.view, inbox.now, inbox.blobs, (key, false)))
+        keys = [view.hpke_keys[self.study.committee[victim]] for victim in self.victims]
+        false = {key: HpkeKeyPair.generate().public.encoded for key in keys}
+        return super()._make(view, OtherKey(inbox.view, inbox.now, inbox.blobs, false))
+
+
+def missealing(stage: Stage, *victims: int) -> Missealing:
+    """The site that seals wrongly to these members."""
+    role = Missealing(stage.study, stage.study.sites[LIAR], stage.train(LIAR), os.urandom)
+    role.victims = victims
+    return role
 
 
 class WrongKey(TwistedReport):
     """A site seals a share to a wrong key, so that its holder stands there unable to open it."""
 
     name = "share-sealed-to-wrong-key"
+    modes: ClassVar[tuple[str, ...]] = ("A",)
+    victims: ClassVar[tuple[int, ...]] = (0,)
     wants = "the round ends without a model, for the price of one report"
     switch = argument("members that wait until every report opens, instead of leaving it out")
 
     def liar(self, stage: Stage) -> Trainer:
         """The site that seals wrongly."""
-        account = stage.study.sites[LIAR]
-        return Missealing(stage.study, account, stage.train(LIAR), os.urandom)
+        return missealing(stage, *self.victims)
 
     def twist(self, stage: Stage, report: Report) -> Report:
         """Nothing more."""
         del stage
         return report
 
-    def member(self, stage: Stage, account: Address) -> Aggregator:
-        """One that insists."""
-        return Insisting(stage.study, account, os.urandom)
+    def careless(self, stage: Stage) -> list[Party[Any]]:
+        """Members that insist."""
+        return committee(stage, stage.study, Insisting)
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether the round was stopped."""
@@ -244,10 +252,19 @@ class WrongKey(TwistedReport):
         return view.rounds[1].state is State.ABORTED
 
 
+class WrongKeys(WrongKey):
+    """A site seals its shares wrongly to two members, so that their other holders stand alone."""
+
+    name = "shares-sealed-wrongly-to-two"
+    modes = REPLICATED
+    victims = (0, 2)
+
+
 class Copied(TwistedReport):
     """A site posts another site's envelope as its own, to have that update counted twice."""
 
     name = "envelope-copied"
+    lasting = True
     wants = "the other site's update is in the sum twice"
     switch = argument("members that do not compare the party in an envelope with its poster")
 
@@ -261,10 +278,9 @@ class Copied(TwistedReport):
         del defended
         stage.run(lambda view: len(view.current.reports) == 1, [stage.sites[VICTIM]])
 
-    def member(self, stage: Stage, account: Address) -> Aggregator:
-        """One that believes the envelope."""
-        study = lenient(stage.study, believed={LIAR: VICTIM})
-        return Aggregator(study, account, os.urandom)
+    def careless(self, stage: Stage) -> list[Party[Any]]:
+        """Members that believe the envelope."""
+        return committee(stage, lenient(stage.study, believed={LIAR: VICTIM}))
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether both places, which are one report, were summed."""
@@ -297,20 +313,21 @@ class TakingWeights(Aggregator):
         """The real step, on what is left of the envelopes."""
         return super().step(state, WeightReading(inbox.view, inbox.now, inbox.blobs))
 
-    def _sums(
+    def _outputs(
         self, state: AggregatorState, view: RoundView, inbox: Inbox
-    ) -> tuple[Sums, Mapping[int, OutputShare]]:
-        sums, outputs = super()._sums(state, view, inbox)
-        pine = self.study.site_pine
-        return replace(
-            sums, share=pine.agg_update(sums.share, outputs[LIAR], SMUGGLED - 1)
-        ), outputs
+    ) -> dict[Slot, OutputShare]:
+        outputs, pine = super()._outputs(state, view, inbox), self.study.site_pine
+        for slot in [slot for slot in outputs if slot[0] == LIAR]:
+            many = pine.agg_update(pine.agg_init(), outputs[slot], SMUGGLED)
+            outputs[slot] = OutputShare(many.field, many.values)
+        return outputs
 
 
 class WeightSmuggled(TwistedReport):
     """A site writes a weight into its envelope."""
 
     name = "weight-smuggled"
+    lasting = True
     wants = "its update is in the sum fifty times"
     switch = argument("members that weigh a report as its envelope says")
     setting: ClassVar = Setting(vectors={LIAR: (1000, 0, 0, 0)})
@@ -320,15 +337,14 @@ class WeightSmuggled(TwistedReport):
         del stage
         return edited(report, lambda document: document.update(weight=SMUGGLED))
 
-    def member(self, stage: Stage, account: Address) -> Aggregator:
-        """One that reads it, and takes sums of others that read it for right."""
-        taking = blind_to(Fault.PUBLICATION)
-        return TakingWeights(stage.study, account, os.urandom, examine_round=taking)
+    def careless(self, stage: Stage) -> list[Party[Any]]:
+        """Members that read it."""
+        return committee(stage, stage.study, TakingWeights)
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether the sum that members published shows it."""
         return bool(view.rounds[1].seeds) and bool(
-            abs(published_sum(stage, view, believed)[0] - 1000 * SMUGGLED) < NOISE_RANGE
+            abs(published_sum(stage, view)[0] - 1000 * SMUGGLED) < NOISE_RANGE
         )
 
 
@@ -341,14 +357,17 @@ class DeletingAll(Aggregator):
         (data,) = inbox.take(
             [Wanted(view.reports[self.study.sites[LIAR]], self.study.envelope_limit, keep=True)]
         )
-        named = json.loads(data or b"{}")["shares"][self.index]
-        return replace(outbox, deletes=(*outbox.deletes, bytes.fromhex(named["digest"][2:])))
+        named = json.loads(data or b"{}")["shares"]
+        shares = (named[share] for share in self.study.shares_of(LIAR, self.index))
+        digests = (bytes.fromhex(share["digest"][2:]) for share in shares)
+        return replace(outbox, deletes=(*outbox.deletes, *digests))
 
 
 class NamingOthersBlobs(TwistedReport):
     """A site names other parties' blobs as its shares, to have members delete them."""
 
     name = "others-blobs-named"
+    lasting = True
     wants = "another site's envelope is deleted from the store"
     switch = argument("members that delete whatever an envelope names")
 
@@ -360,15 +379,21 @@ class NamingOthersBlobs(TwistedReport):
     def twist(self, stage: Stage, report: Report) -> Report:
         """Name the victim's envelope."""
         target = posted_envelope(stage)
-        return pointing(report, [target, target])
+        return pointing(report, [target] * len(report.sealed))
 
-    def member(self, stage: Stage, account: Address) -> Aggregator:
-        """One that deletes too much."""
-        return DeletingAll(stage.study, account, os.urandom)
+    def careless(self, stage: Stage) -> list[Party[Any]]:
+        """Members that delete too much."""
+        return committee(stage, stage.study, DeletingAll)
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether it is gone."""
         return not stage.store.has(view.rounds[1].reports[stage.study.sites[VICTIM]])
+
+
+def naming(report: Report, sealed: tuple[bytes, ...]) -> Report:
+    """A report with other sealed shares, which its envelope names."""
+    targets = [digest(blob) for blob in sealed]
+    return Report(pointing(report, targets).envelope, sealed)
 
 
 def pointing(report: Report, targets: Sequence[bytes], size: int | None = None) -> Report:
@@ -386,6 +411,7 @@ class TwoEnvelopes(TwistedReport):
     """A site and the store serve one member an envelope with another public share."""
 
     name = "public-share-per-member"
+    modes = ("A", "B3")
     wants = "one report counts as delivered that members have read in two versions"
     switch = argument("a store client that does not compare what it gets with the digest")
 
@@ -406,8 +432,8 @@ class TwoEnvelopes(TwistedReport):
         plant(elsewhere, envelope, self.second)
         client = LocalBlobs if defended else UncheckedBlobs
         lying = Diverting(stage.store, envelope, client(elsewhere))
-        first, second = stage.aggregators
-        view = stage.run(ended, [*sites, first, ServedBy(second, lying)])
+        first, second, *others = stage.aggregators
+        view = stage.run(decided, [*sites, first, ServedBy(second, lying), *others])
         succeeded = bool(view.rounds[1].delivered >> LIAR & 1)
         attacker = stage.study.sites[LIAR]
         return observe_round(stage, view, attacker, succeeded=succeeded, place=LIAR)

@@ -10,18 +10,27 @@ import numpy.typing as npt
 
 from troth.privacy.secagg.messages import LeaderShare
 from troth.privacy.secagg.pine import Pine
-from troth.roles.aggregator import Aggregator
 from troth.roles.trainer import Trainer
 from troth.round.study import Study
 from troth.round.transcript import NONCE_SIZE, report_nonce
 from troth.round.transitions import State
 from troth.round.view import StudyView
-from troth.testing.adversaries.attack import Actor, Attack, Observation, Outcome, Setting, argument
+from troth.testing.adversaries.attack import (
+    EVERY_MODE,
+    Actor,
+    Attack,
+    Observation,
+    Outcome,
+    Setting,
+    argument,
+)
 from troth.testing.adversaries.lenient import with_nonce, without_proofs
 from troth.testing.adversaries.observing import observe_round
 from troth.testing.adversaries.stage import (
     NOISE_RANGE,
     Stage,
+    committee,
+    decided,
     ended,
     in_set,
     in_state,
@@ -47,8 +56,11 @@ class ForgedReport(Attack, ABC):
     """A site whose report is made by another sharing than the honest one."""
 
     actor = Actor.SITE
+    modes = EVERY_MODE
     expected = Outcome.REJECTED
     switch = argument("members that sum what decodes, without looking at proofs")
+    lasting: ClassVar[bool] = False
+    """Whether it has what it wants only when the round is over, not when S is fixed."""
 
     def weakened(self, study: Study) -> Study:
         """The study of members without the defence."""
@@ -62,10 +74,8 @@ class ForgedReport(Attack, ABC):
     def play(self, stage: Stage, *, defended: bool) -> Observation:
         """One round, with honest members or such as lack the check."""
         study = stage.study if defended else self.weakened(stage.study)
-        members = [
-            stage.party(Aggregator(study, account, os.urandom)) for account in study.committee
-        ]
-        view = stage.run(ended, [*stage.sites, *members])
+        over = ended if self.lasting else decided
+        view = stage.run(over, [*stage.sites, *committee(stage, study)])
         succeeded = self.reached(stage, view)
         attacker = stage.study.sites[LIAR]
         return observe_round(stage, view, attacker, succeeded=succeeded, place=LIAR)
@@ -77,6 +87,7 @@ class OverNorm(ForgedReport):
     name = "over-norm-update"
     caught = "verdict norm_equality"
     wants = "the published sum is moved beyond the bound and the noise"
+    lasting = True
     setting: ClassVar = Setting(vectors={LIAR: FAR_TOO_LONG}, sharers={LIAR: shard_over_norm})
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
@@ -170,9 +181,8 @@ class OtherNonce(ForgedReport, ABC):
         account = stage.study.sites[LIAR]
         role = Trainer(stage.study, account, stage.train(LIAR), os.urandom, sharer=lambda _: shard)
         study = stage.study if defended else with_nonce(stage.study, LIAR, said)
-        members = [stage.party(Aggregator(study, member, os.urandom)) for member in study.committee]
         sites = [stage.sites[0], stage.party(role), stage.sites[2]]
-        view = stage.run(ended, [*sites, *members])
+        view = stage.run(decided, [*sites, *committee(stage, study)])
         succeeded = self.reached(stage, view)
         return observe_round(stage, view, account, succeeded=succeeded, place=LIAR)
 

@@ -1,24 +1,22 @@
 """Sites whose shares are too large, or not the one encoding of what they hold."""
 
-import os
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from troth.ledger.address import Address
 from troth.privacy.secagg.messages import InputShare, LeaderShare
 from troth.privacy.secagg.pine import Pine
-from troth.roles.aggregator import Aggregator
 from troth.roles.reporting import Report
+from troth.round.driver import Party
 from troth.round.study import Study
 from troth.round.view import StudyView
 from troth.testing.adversaries.attack import Setting, argument
 from troth.testing.adversaries.lenient import lenient, with_lax_decoder
 from troth.testing.adversaries.site_envelopes import Document, TwistedReport, edited
 from troth.testing.adversaries.site_proofs import LIAR, ForgedReport
-from troth.testing.adversaries.stage import Stage, verdict_at
+from troth.testing.adversaries.stage import Stage, committee, verdict_at
 from troth.testing.adversaries.stores import Metering, UncheckedBlobs
 from troth.testing.forgers import Report as Sharing
 
@@ -52,9 +50,9 @@ class OversizedAnnounced(TwistedReport):
         del defended
         stage.store = Metering(stage.store)
 
-    def member(self, stage: Stage, account: Address) -> Aggregator:
-        """One that believes the size."""
-        return Aggregator(lenient(stage.study, LIAR, sizes={0: LARGE}), account, os.urandom)
+    def careless(self, stage: Stage) -> list[Party[Any]]:
+        """Members that believe the size."""
+        return committee(stage, lenient(stage.study, LIAR, sizes={0: LARGE}))
 
     def reached(self, stage: Stage, view: StudyView) -> bool:
         """Whether anybody read so much."""
@@ -77,9 +75,9 @@ class OversizedDelivered(OversizedAnnounced):
         """Count what is read."""
         stage.store = Metering(stage.store if defended else UncheckedBlobs(stage.folder))
 
-    def member(self, stage: Stage, account: Address) -> Aggregator:
-        """An honest one: it is the store's client that is careless."""
-        return Aggregator(stage.study, account, os.urandom)
+    def careless(self, stage: Stage) -> list[Party[Any]]:
+        """Honest ones: it is the store's client that is careless."""
+        return committee(stage, stage.study)
 
 
 class AboveTheModulus(LeaderShare):

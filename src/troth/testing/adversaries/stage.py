@@ -4,6 +4,7 @@ The room of scenarios builds the stage (rooms below it cannot deploy a consortiu
 interface only.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
@@ -18,7 +19,9 @@ from troth.ledger.bindings import rounds
 from troth.ledger.client import DevelopmentLedger
 from troth.ledger.interface import Call
 from troth.ledger.records import Receipt
+from troth.roles.aggregator import Aggregator
 from troth.roles.following import Examine, follow
+from troth.roles.replicated import aggregator_for
 from troth.round.driver import Party
 from troth.round.faults import examine
 from troth.round.mail import BlobsWanted, Inbox, Role, Wanted
@@ -99,6 +102,34 @@ class Stage(Protocol):
         ...
 
 
+def fitting(study: Study, role: type[Aggregator]) -> type[Aggregator]:
+    """A member's role in the study's mode: what it does itself, beside an honest member's rest."""
+    honest = aggregator_for(study)
+    if issubclass(honest, role):
+        return honest
+    return role if issubclass(role, honest) else type(role.__name__, (role, honest), {})
+
+
+def committee(
+    stage: Stage, study: Study, role: type[Aggregator] = Aggregator, **options: Any
+) -> list[Party[Any]]:
+    """All members of the committee, in one role.
+
+    Args:
+        stage: where they play.
+        study: as they see it.
+        role: theirs; by default they are honest.
+        options: for the role.
+    """
+    kind = fitting(study, role)
+    return [stage.party(kind(study, account, os.urandom, **options)) for account in study.committee]
+
+
+def without(members: Sequence[Party[Any]], *indices: int) -> list[Party[Any]]:
+    """All members but some."""
+    return [party for index, party in enumerate(members) if index not in indices]
+
+
 def in_state(state: State) -> Callable[[StudyView], bool]:
     """Until the present round is in a state."""
     return lambda view: view.current.state is state
@@ -107,6 +138,11 @@ def in_state(state: State) -> Callable[[StudyView], bool]:
 def ended(view: StudyView) -> bool:
     """Until the first round is final or aborted."""
     return 1 in view.rounds and view.rounds[1].state.ended
+
+
+def decided(view: StudyView) -> bool:
+    """Until the accepted set of the first round is fixed, or that round has ended."""
+    return 1 in view.rounds and view.rounds[1].state >= State.SETTLED
 
 
 def verdict_at(found: RoundView, place: int) -> str:

@@ -3,7 +3,7 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +16,18 @@ from troth.round.transitions import State
 from troth.storage.blobs import BlobStore, LocalBlobs
 from troth.storage.keys import PUBLIC_KEY_SIZE, HpkePublicKey
 from troth.testing.adversaries.attack import (
+    EVERY_MODE,
     Actor,
     Attack,
+    Must,
     Observation,
     Outcome,
     Setting,
     argument,
     no_switch,
 )
-from troth.testing.adversaries.observing import attempt, observe_round
-from troth.testing.adversaries.stage import Stage, ended, in_set, in_state
+from troth.testing.adversaries.observing import attempt, noticed_limit, observe_round
+from troth.testing.adversaries.stage import Stage, decided, ended, in_set, in_state, without
 from troth.testing.adversaries.stores import (
     Diverting,
     NamedFiles,
@@ -36,6 +38,8 @@ from troth.testing.adversaries.stores import (
 
 VICTIM = 0
 """Place of the site whose blobs are touched."""
+CUT_OFF = 1
+"""Index of the member that is served nothing."""
 LARGE = 2**23
 NO_COMPARISON = argument("a store client that does not compare what it gets with the digest")
 
@@ -51,6 +55,7 @@ class BlobSwapped(Attack):
 
     name = "blob-swapped"
     actor = Actor.STORAGE
+    modes = EVERY_MODE
     expected = Outcome.REJECTED
     caught = "verdict undelivered"
     wants = "an update that the store made is in the accepted set as the site's"
@@ -81,7 +86,7 @@ class BlobSwapped(Attack):
         for sealed in made.sealed:
             stage.store.put(sealed)
         plant(stage.folder, found.reports[study.sites[VICTIM]], made.envelope)
-        view = stage.run(ended)
+        view = stage.run(decided)
         succeeded = in_set(view.rounds[1], VICTIM)
         nobody = study.contract
         return observe_round(stage, view, nobody, succeeded=succeeded, place=VICTIM)
@@ -92,6 +97,7 @@ class BlobDeleted(Attack):
 
     name = "blob-deleted"
     actor = Actor.STORAGE
+    modes = EVERY_MODE
     expected = Outcome.REJECTED
     caught = "verdict undelivered"
     wants = "the round ends without a model"
@@ -107,11 +113,42 @@ class BlobDeleted(Attack):
         return observe_round(stage, view, stage.study.contract, succeeded=stopped, place=VICTIM)
 
 
+class MemberCutOff(Attack):
+    """The store serves one member nothing more, so that it stands there as one that denies all."""
+
+    name = "member-cut-off"
+    actor = Actor.STORAGE
+    modes = EVERY_MODE
+    expected = Outcome.LIMIT
+    caught = "abort Withheld"
+    named = ("aggregator 1",)
+    otherwise: ClassVar = {
+        "B3": Must(Outcome.LIMIT, "abort Noise", ("aggregator 0", "aggregator 1")),
+        "B4": Must(Outcome.LIMIT, "left Answered (Disagree)", ("aggregator 1",)),
+    }
+    wants = "the round ends, or it goes on without an honest member, which is named"
+    switch = no_switch("a limit: who is not served looks like who does not want to read")
+
+    def play(self, stage: Stage, *, defended: bool) -> Observation:
+        """One round; what the member writes is lost as well."""
+        del defended
+        stage.run(in_state(State.CLOSED))
+        member = stage.aggregators[CUT_OFF]
+        alone = ServedBy(member, LocalBlobs(stage.folder.with_name("elsewhere")))
+        members = [alone, *without(stage.aggregators, CUT_OFF)]
+        view = stage.run(ended, [*stage.sites, *members])
+        found = view.rounds[1]
+        reached = bool(found.left) or found.state is State.ABORTED
+        seen = observe_round(stage, view, stage.study.contract, succeeded=reached)
+        return noticed_limit(seen, succeeded=reached)
+
+
 class OldModelServed(Attack):
     """The store serves one site an old model as the newest one."""
 
     name = "old-model-served"
     actor = Actor.STORAGE
+    modes = EVERY_MODE
     expected = Outcome.REJECTED
     caught = "verdict absent"
     wants = "the site trains on a model that is not the last final one"
@@ -151,6 +188,7 @@ class FalseRead(Attack, ABC):
     """The store answers one read with bytes that nobody should use."""
 
     actor = Actor.STORAGE
+    modes = EVERY_MODE
     expected = Outcome.REFUSED
 
     @abstractmethod
