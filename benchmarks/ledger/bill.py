@@ -45,7 +45,9 @@ from troth.storage.blobs import LocalBlobs
 
 PROJECT = Path(__file__).resolve().parents[2]
 RESULTS, PAGE = Path(__file__).with_name("results.json"), PROJECT / "docs" / "costs.md"
-SITES, MEMBERS, CANDIDATES = (4, 16, 64), (2, 3, 4), 4
+SITES, CANDIDATES = (4, 16, 64), 4
+COMMITTEES = (("A", 2), ("A", 3), ("A", 4), ("B3", 3), ("B4", 4))
+"""Modes with numbers of members."""
 ROUNDS = 2
 """The first round of a study writes what later ones find; the last one is billed."""
 GENESIS, WINDOW, BUDGET = 1_700_000_000, 3600, 10**9
@@ -94,6 +96,7 @@ class Round:
 
     consortium: Consortium
     where: RoundId
+    mode: str
     sites: list[Organisation]
     members: list[Organisation]
     steps: list[Step] = field(default_factory=list)
@@ -127,19 +130,33 @@ class Round:
         self._all("commit a file", "member", self.members, rounds.commit_file, said("file"))
         confirmed = (all_members,)
         self._all("confirm files", "member", self.members, rounds.confirm, lambda _: confirmed)
-        self._all("judge", "member", self.members, rounds.judge, lambda _: (bytes(places),))
-        self._all("commit a sum", "member", self.members, rounds.commit_sum, said("sum"))
-        self._all("reveal h(k)", "member", self.members, rounds.reveal, revealed(CHALLENGE_LEVEL))
-        self._all("publish", "member", self.members, rounds.publish, said("publication"))
-        self._all(
-            "confirm publications", "member", self.members, rounds.confirm, lambda _: confirmed
-        )
+        codes = bytes(places if self.mode == "A" else places + 1)
+        self._all("judge", "member", self.members, rounds.judge, lambda _: (codes,))
+        self._all("commit a sum", "member", self.members, rounds.commit_sum, self._sums)
+        if self.mode == "A":
+            level = revealed(CHALLENGE_LEVEL)
+            self._all("reveal h(k)", "member", self.members, rounds.reveal, level)
+            self._all("publish", "member", self.members, rounds.publish, said("publication"))
+            self._all(
+                "confirm publications", "member", self.members, rounds.confirm, lambda _: confirmed
+            )
         self._all("reveal k", "member", self.members, rounds.reveal, revealed(PICK_LEVEL))
         self._all("open noise", "member", self.members, rounds.open_noise, seeds)
+        if self.mode == "B4":
+            nothing = (0, bytes(32))
+            self._all("recover", "member", self.members, rounds.recover, lambda _: nothing)
         model = _digest("model", self.where.round)
         self._all("attest", "member, site", everybody, rounds.attest, lambda _: (model, True))
         self._all("finalise", "anyone", one, rounds.finalise)
         return self.steps
+
+    def _sums(self, member: Organisation) -> tuple[tuple[bytes, ...]]:
+        """One digest of a member's own; in B the digest of each share that it holds."""
+        number, own = self.where.round, self.members.index(member)
+        if self.mode == "A":
+            return ((_digest("sum", member.label, number),),)
+        shares = (share for share in range(len(self.members)) if share != own)
+        return (tuple(_digest("sum", share, number) for share in shares),)
 
     def _chain(self, member: Organisation) -> tuple[bytes, ...]:
         key = _digest("key", member.label, self.where.round)
@@ -160,17 +177,17 @@ class Round:
         self.steps.append(step)
 
 
-def bill(sites: int, members: int) -> dict[str, Any]:
+def bill(sites: int, mode: str, members: int) -> dict[str, Any]:
     """The last round of a study with so many sites and members."""
     with tempfile.TemporaryDirectory() as folder:
-        consortium, study = _study(Path(folder), sites, members)
+        consortium, study = _study(Path(folder), sites, mode, members)
         steps: list[Step] = []
         for number in range(1, ROUNDS + 1):
             where = RoundId(
                 consortium.ledger.chain_id, consortium.deployment.addresses["Rounds"], study, number
             )
             parties = list(consortium.organisations)
-            steps = Round(consortium, where, parties[:sites], parties[sites:]).play()
+            steps = Round(consortium, where, mode, parties[:sites], parties[sites:]).play()
         view = StudyView(study)
         for logged in consortium.ledger.events(0, consortium.ledger.final().number):
             view.apply(logged.event)
@@ -178,6 +195,7 @@ def bill(sites: int, members: int) -> dict[str, Any]:
         raise RuntimeError(f"{len(view.finals)} rounds of {ROUNDS} became final")
     return {
         "sites": sites,
+        "mode": mode,
         "members": members,
         "transactions": sum(step.calls for step in steps),
         "gas": sum(step.gas for step in steps),
@@ -186,7 +204,7 @@ def bill(sites: int, members: int) -> dict[str, Any]:
     }
 
 
-def _study(folder: Path, sites: int, members: int) -> tuple[Consortium, bytes]:
+def _study(folder: Path, sites: int, mode: str, members: int) -> tuple[Consortium, bytes]:
     """A consortium with one active study; nobody examines terms that nobody trains by."""
     organisations = [_organisation(f"site {number}", SITE) for number in range(sites)]
     organisations += [_organisation(f"member {n}", AGGREGATOR) for n in range(members)]
@@ -200,6 +218,7 @@ def _study(folder: Path, sites: int, members: int) -> tuple[Consortium, bytes]:
     ]
     design = StudyDesign(
         variant="Pine64HmacSha256Aes128",
+        mode=mode,
         members=members,
         dimension=4,
         record_bounds=(1000,) * sites,
@@ -250,8 +269,8 @@ def _organisation(label: str, roles: int) -> Organisation:
 def bills() -> Iterator[dict[str, Any]]:
     """All of them."""
     for sites in SITES:
-        for members in MEMBERS:
-            yield bill(sites, members)
+        for mode, members in COMMITTEES:
+            yield bill(sites, mode, members)
 
 
 def main() -> None:
@@ -265,7 +284,7 @@ def main() -> None:
         PAGE.write_text(page(document), encoding="utf-8")
         return
     document = {
-        "schema": 1,
+        "schema": 2,
         "candidates": CANDIDATES,
         "versions": {name: version(name) for name in ("troth", "py-evm")},
         "bills": list(bills()),

@@ -24,11 +24,12 @@ def _lines(document: Json) -> Iterator[str]:
         "transaction."
     )
     yield ""
-    yield "| sites | members | transactions | gas | gas per site | call data |"
-    yield "|---:|---:|---:|---:|---:|---:|"
+    yield "| sites | mode | members | transactions | gas | gas per site | call data |"
+    yield "|---:|---|---:|---:|---:|---:|---:|"
     for bill in bills:
         yield (
-            f"| {bill['sites']} | {bill['members']} | {bill['transactions']} | {bill['gas']:,} "
+            f"| {bill['sites']} | {bill['mode']} | {bill['members']} | {bill['transactions']} "
+            f"| {bill['gas']:,} "
             f"| {bill['gas'] // bill['sites']:,} | {bill['calldata']:,} bytes |"
         )
     yield ""
@@ -45,7 +46,7 @@ def _head(document: Json) -> Iterator[str]:
     yield ""
     yield (
         f"Gas and call data of a later round of a study (its first one writes more), "
-        f"mode A, {document['candidates']} noise candidates of each member, on the embedded engine "
+        f"{document['candidates']} noise candidates of each member, on the embedded engine "
         f"({versions}). A contract sees digests only, so nothing here depends on the model's size. "
         f"Figures are exact and the same on every machine; a test measures a part of them again. "
         f"Gas of other calls, aborts and the largest committee: "
@@ -85,6 +86,14 @@ def _steps(bills: list[Json]) -> Iterator[str]:
     yield ""
     yield "Gas of all parties together; n sites and m members as `n/m`."
     yield ""
+    for mode in dict.fromkeys(bill["mode"] for bill in bills):
+        yield from _mode(mode, [bill for bill in bills if bill["mode"] == mode])
+
+
+def _mode(mode: str, bills: list[Json]) -> Iterator[str]:
+    """The steps of one mode, which are the same for any number of sites and members."""
+    yield f"### Mode {mode}"
+    yield ""
     heads = [f"{bill['sites']}/{bill['members']}" for bill in bills]
     yield "| step | who | " + " | ".join(heads) + " |"
     yield "|---|---|" + "---:|" * len(bills)
@@ -115,6 +124,11 @@ def _notes() -> Iterator[str]:
     yield (
         "- A site sends two transactions in a round: its report, and its word about the model. The "
         "other calls are the members', each once for each step."
+    )
+    yield (
+        "- In B3 and B4 a member is bound to a sum of each share that it holds, and the contract "
+        "compares them; there is nothing to challenge, publish or confirm after that. In B4 the "
+        "members say in one more step whose noise holders have to open: nobody's, here."
     )
     yield (
         "- `open noise` carries the seeds of all candidates but one as call data, because a seed "

@@ -25,8 +25,9 @@ def document():
 
 
 def test_there_is_a_bill_for_every_size(document):
-    sizes = [(bill["sites"], bill["members"]) for bill in document["bills"]]
-    assert sizes == [(sites, members) for sites in (4, 16, 64) for members in (2, 3, 4)]
+    sizes = [(bill["sites"], bill["mode"], bill["members"]) for bill in document["bills"]]
+    committees = (("A", 2), ("A", 3), ("A", 4), ("B3", 3), ("B4", 4))
+    assert sizes == [(sites, *committee) for sites in (4, 16, 64) for committee in committees]
     assert document["candidates"] == 4
 
 
@@ -42,8 +43,9 @@ def test_a_bill_adds_up(document):
 
 
 def test_the_smallest_bill_is_what_the_contracts_charge(document, module):
-    measured = module("bill").bill(4, 2)
-    assert measured == document["bills"][0], f"if this is meant: {AGAIN}"
+    for number, committee in ((0, ("A", 2)), (4, ("B4", 4))):
+        measured = module("bill").bill(4, *committee)
+        assert measured == document["bills"][number], f"if this is meant: {AGAIN}"
 
 
 def test_a_report_is_cheap_and_costs_the_same_in_every_consortium(document, module):

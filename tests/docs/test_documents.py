@@ -34,6 +34,7 @@ def test_the_diagram_has_every_row_and_timeout():
     lines = diagram.mermaid(table()).splitlines()
     arrows = sum(max(1, len(row.outcomes)) for row in table().rows)
     arrows += sum(len(outcomes) for outcomes in table().timeouts.values())
+    arrows += sum(len(row.leave) for row in table().rows)
     marks = [line for line in lines if "[*]" in line]
     assert lines[0] == "stateDiagram-v2"
     assert len(lines) == 1 + arrows + len(marks)
