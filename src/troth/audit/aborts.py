@@ -124,7 +124,7 @@ def _verdicts(
     codes = recomputed(round_, envelopes, files)
     for lie in false_verdicts(round_, codes):
         yield _told(lie)
-    if round_.view.aborted[0] == "Noise":
+    if round_.view.aborted[0] == "Noise" and State.SETTLED not in round_.view.left_before:
         for index, owner in enumerate(round_.study.committee):
             places = round_.study.noise_places(index)
             if any(codes[place] and round_.view.delivered >> place & 1 for place in places):

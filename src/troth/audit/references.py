@@ -33,10 +33,11 @@ from dataclasses import dataclass
 from troth.errors import DecodeError
 from troth.ledger.address import ZERO, Address
 from troth.round.live import live_members
-from troth.round.messages import MAX_MESSAGE, decode_noise_list
+from troth.round.messages import MAX_MESSAGE, Envelope, decode_envelope, decode_noise_list
 from troth.round.published import published_digests
 from troth.round.replicated import agreed_recoveries, recovery_of
 from troth.round.study import Study
+from troth.round.transcript import bits
 from troth.round.transitions import Fault, State
 from troth.round.view import RoundView
 
@@ -131,7 +132,7 @@ def _offered(study: Study, view: RoundView, look: Look) -> Iterator[tuple[Refere
         if data is not None and len(data) <= limit:
             yield reference, data
 
-    yield from _recovered(study, view, take)
+    yield from _recovered(study, view, take, look)
     for digest in evidence(study, view).values():
         yield from take("evidence", digest, study.opened_shares_limit)
     owner = None if study.replicated else denied_owner(view)
@@ -165,20 +166,33 @@ def recoveries(study: Study, view: RoundView) -> dict[Address, bytes]:
     return agreed_recoveries(view) if held(study, view) else {}
 
 
-def _recovered(study: Study, view: RoundView, take: Take) -> Iterator[tuple[Reference, bytes]]:
+def _recovered(
+    study: Study, view: RoundView, take: Take, look: Look
+) -> Iterator[tuple[Reference, bytes]]:
+    """What shows all that it has to, as committed to, and no share of anything else."""
+    envelopes = _recovered_envelopes(study, view, look)
     for member, digest in recoveries(study, view).items():
         for reference, data in take("recovery", digest, study.recovery_limit):
-            if _shows_noise_only(study, view, member, data):
-                yield reference, data
+            try:
+                recovery_of(study, view, envelopes, member, data)
+            except DecodeError:
+                continue
+            yield reference, data
 
 
-def _shows_noise_only(study: Study, view: RoundView, member: Address, data: bytes) -> bool:
-    """Whether a member shows all that it has to, and no share of anything else."""
-    try:
-        recovery_of(study, view, member, data)
-    except DecodeError:
-        return False
-    return True
+def _recovered_envelopes(study: Study, view: RoundView, look: Look) -> dict[int, Envelope]:
+    """Of the noise that holders opened, by place; what cannot be read is left out."""
+    found = {}
+    for owner in bits(view.recovered):
+        name = view.noise_lists[study.committee[owner]]
+        listed = look(Reference(view.number, "noise list", name, study.noise_list_limit))
+        for place, digest in listed_envelopes(study, owner, listed or b"").items():
+            data = look(Reference(view.number, "envelope", digest, study.envelope_limit))
+            try:
+                found[place] = decode_envelope(data or b"", study, view.number, place)
+            except DecodeError:
+                continue
+    return found
 
 
 def denied_owner(view: RoundView) -> Address | None:

@@ -121,7 +121,8 @@ def read_by_voters(study: Study, view: RoundView, inbox: Inbox) -> tuple[bytes, 
     named |= {*published_digests(study, view)}
     named |= _readable_recoveries(study, view, inbox)
     named |= {digest for _, digest in envelope_digests(study, view, inbox)}
-    named |= {accusation.evidence for accusation in view.accusations.values()}
+    if not study.replicated:
+        named |= {accusation.evidence for accusation in view.accusations.values()}
     return tuple(
         data for item, data in inbox.blobs.items() if data is not None and item.digest in named
     )
@@ -129,11 +130,11 @@ def read_by_voters(study: Study, view: RoundView, inbox: Inbox) -> tuple[bytes, 
 
 def _readable_recoveries(study: Study, view: RoundView, inbox: Inbox) -> set[bytes]:
     """Digests of what holders show of absent noise, and of nothing else."""
-    found = set()
+    found, envelopes = set(), read_envelopes(study, view, inbox)
     served = {item.digest: data for item, data in inbox.blobs.items() if data is not None}
     for member, digest in agreed_recoveries(view).items():
         try:
-            recovery_of(study, view, member, served.get(digest, b""))
+            recovery_of(study, view, envelopes, member, served.get(digest, b""))
         except DecodeError:
             continue
         found.add(digest)

@@ -142,11 +142,14 @@ class Member(ABC):
         return self.account in view.posted
 
     def _was_rejected(self, view: RoundView) -> bool:
-        """Whether the round ended because some of this member's noise was rejected."""
-        places = self.study.noise_places(self.index)
+        """Whether the round ended because some of this member's noise was rejected.
+
+        Noise that was missing or not delivered was not judged, and nothing can be said for it.
+        """
+        judged = view.aborted == ("Noise", ZERO) and State.SETTLED not in view.left_before
+        places = [p for p in self.study.noise_places(self.index) if view.delivered >> p & 1]
         most = Counter(view.verdicts.values()).most_common(1)
-        rejected = any(codes[place] for codes, _ in most for place in places)
-        return view.aborted == ("Noise", ZERO) and rejected
+        return judged and any(codes[place] for codes, _ in most for place in places)
 
     def _require_own_secrets(self, state: AggregatorState, view: RoundView) -> None:
         """A round's secrets exist once: neither lost while it runs nor made anew after it."""

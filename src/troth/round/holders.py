@@ -60,17 +60,19 @@ def contradicted(reports: Iterable[Agreed]) -> frozenset[int]:
     """The members whose files others' files contradict.
 
     Who is outvoted is one of them. Where holders are tied, one liar stands in every pair that
-    differs: so only those count that all pairs have in common, if there are any.
+    differs: so only those count that all pairs have in common, if there are any; and none beside
+    one of them that is outvoted elsewhere.
     """
     outvoted: frozenset[int] = frozenset()
     tied: list[frozenset[int]] = []
     for found in reports:
         outvoted |= found.outvoted
         tied += found.tied
-    if not tied:
+    open_ = [holders for holders in tied if not holders & outvoted]
+    if not open_:
         return outvoted
-    common = frozenset.intersection(*tied)
-    return outvoted | (common or frozenset.union(*tied))
+    common = frozenset.intersection(*open_)
+    return outvoted | (common or frozenset.union(*open_))
 
 
 def _standing(spoken: Sequence[Said]) -> Said | None:

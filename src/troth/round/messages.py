@@ -4,6 +4,7 @@ Every message is a record in canonical JSON (``domain/records.py``), so one mess
 Publications are the exception (``publication.py``): they are as long as the model.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -303,7 +304,7 @@ class Recovery:
         return records.encode(self)
 
 
-def decode_recovery(data: bytes, slots: tuple[tuple[int, int], ...]) -> Recovery:
+def decode_recovery(data: bytes, sizes: Mapping[tuple[int, int], int]) -> Recovery:
     """Read a member's recovery, which must show exactly what it was to show, in order.
 
     So nobody can put shares of anything else, a site's report least of all, into what others serve
@@ -311,11 +312,14 @@ def decode_recovery(data: bytes, slots: tuple[tuple[int, int], ...]) -> Recovery
 
     Args:
         data: the blob.
-        slots: place and share of all noise of the absent members that the poster holds.
+        sizes: bytes of each share, by place and share, of all noise of the absent members that
+            the poster holds, in order.
     """
     found = records.decode(Recovery, data, "recovery")
     if found.format != RECOVERY_FORMAT:
         raise DecodeError(f"recovery: unknown format {found.format!r}")
-    if tuple((item.place, item.share) for item in found.shares) != slots:
+    if [(item.place, item.share) for item in found.shares] != list(sizes):
         raise DecodeError("recovery: not one entry for each share that it has to show, in order")
+    if any(len(item.extended) != sizes[item.place, item.share] for item in found.shares):
+        raise DecodeError("recovery: a share of another size")
     return found

@@ -98,15 +98,23 @@ def agreed_recoveries(view: RoundView) -> dict[Address, bytes]:
     return {member: digest for member, (owners, digest) in said if owners == view.recovered}
 
 
-def recovery_of(study: Study, view: RoundView, member: Address, data: bytes) -> Recovery:
+def recovery_of(
+    study: Study, view: RoundView, envelopes: Mapping[int, Envelope], member: Address, data: bytes
+) -> Recovery:
     """Read what a member shows of the noise that it says holders have to open.
 
     Raises:
-        DecodeError: it shows anything else than all that it holds of it.
+        DecodeError: it shows anything else than all that it holds of it, as committed to.
     """
     owners, _ = view.recoveries[member]
     places = sum(1 << place for owner in bits(owners) for place in study.noise_places(owner))
-    return decode_recovery(data, study.slots(places, study.committee.index(member)))
+    slots = study.slots(places, study.committee.index(member))
+    found = decode_recovery(data, {slot: study.extended_size(*slot) for slot in slots})
+    for item in found.shares:
+        envelope = envelopes.get(item.place)
+        if envelope is None or not _is_committed(envelope, item.share, item.extended):
+            raise DecodeError(f"recovery: not share {item.share} of the noise at {item.place}")
+    return found
 
 
 def shown_shares(
@@ -129,13 +137,10 @@ def shown_shares(
     shown: dict[tuple[int, int], bytes] = {}
     for member, data in recoveries.items():
         try:
-            recovery = recovery_of(study, view, member, data or b"")
+            recovery = recovery_of(study, view, envelopes, member, data or b"")
         except DecodeError:
             continue
-        for item in recovery.shares:
-            slot, envelope = (item.place, item.share), envelopes.get(item.place)
-            if envelope and _is_committed(envelope, item.share, item.extended):
-                shown[slot] = item.extended
+        shown |= {(item.place, item.share): item.extended for item in recovery.shares}
     return shown
 
 

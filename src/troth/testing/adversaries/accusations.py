@@ -135,6 +135,7 @@ class TagsBentUntilUsedUp(SendsOneCall):
     """A member bends one site's tags until that site has no accusation left, then goes on."""
 
     name = "tags-bent-until-accusations-are-used-up"
+    modes = ("A",)
     actor = Actor.MEMBER
     caught = "Rounds.announce: StudyPaused"
     wants = "the study goes on without the site that could tell"

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from typing import ClassVar
 
 from troth.domain.hashing import digest
 from troth.ledger.bindings import rounds
@@ -180,6 +181,7 @@ class PickRevealedEarly(SendsOneCall):
     """A member reveals its key before every publication is held, for one that kept its own back."""
 
     name = "pick-revealed-early"
+    modes: ClassVar[tuple[str, ...]] = ("A",)
     actor = Actor.MEMBER
     caught = "Rounds.reveal: WrongState"
     wants = "the key stands on the ledger before all publications are held"
@@ -200,6 +202,7 @@ class LevelSkipped(PickRevealedEarly):
     """A member reveals its key where only the hash of it is due."""
 
     name = "reveal-skips-a-level"
+    modes: ClassVar[tuple[str, ...]] = ("A",)
     caught = "Rounds.reveal: WrongReveal"
     wants = "the key stands on the ledger before anything is published"
     switch = contract_rule("Rounds.sol, reveal: the value is one step down from what is known")
