@@ -257,6 +257,18 @@ def test_b4_leaves_noise_above_its_bound_out_and_keeps_that_of_the_three_others(
     assert left(small) == {}
 
 
+def test_who_was_away_when_noise_was_reported_goes_on_after_a_round_that_ended_for_noise(world):
+    """Its own was missing, not rejected: there is nothing to defend, and a next round to join."""
+    small = world("B4", State.OPEN)
+    parties, away = with_member(small, Loud, LIAR), small.aggregators[0]
+    view = small.run(aborted, [party for party in parties if party is not away]).rounds[1]
+    assert left(small) == {0: (State.OPEN, "Withheld")}
+    assert view.aborted == ("Noise", ZERO)
+    view = small.run(lambda view: away.account.address in view.current.key_heads, parties)
+    assert view.current.number == 2
+    assert away.account.address not in view.rounds[1].defences
+
+
 def test_b3_ends_where_noise_is_above_its_bound(world):
     small = world("B3", State.OPEN)
     view = small.run(aborted, with_member(small, Loud, LIAR)).rounds[1]
